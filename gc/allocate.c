@@ -1,0 +1,174 @@
+/* allocate.c - the allocation functions, and the driver behind their fast path: refill, else collect, else grow, else
+ * fail. */
+#include "runtime.h"
+#include "heap/large.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Every how many allocations stress mode makes its collection a full one. */
+#define STRESS_FULL_EVERY 16
+
+/* A collection that was begun for want of memory, and that left less than this share of the limit to allocate, is not
+ * repeated at once: the program gets its NULL in good time. */
+#define LIMIT_SHARE 64
+
+struct request {
+  size_t bytes, alignment;
+  enum gc__kind kind;
+};
+
+/* ---- One attempt ---- */
+
+/* The least class whose cells all lie at multiples of the alignment; GC__CLASS_COUNT: none. Cells start at multiples of
+ * their size in a block that is aligned itself. */
+static unsigned find_class(const struct request *request) {
+  if (request->bytes > GC__SMALL_MAX_BYTES) return GC__CLASS_COUNT;
+  unsigned class = gc__class_of(request->bytes);
+  while (class < GC__CLASS_COUNT && gc__size_classes[class].cell_bytes % request->alignment) class++;
+  return class;
+}
+
+static void *try_small(struct gc__thread *self, unsigned size_class, enum gc__kind kind) {
+  struct gc__cursor *cursor = gc__local_cursor(&self->local, kind, size_class);
+  void *cell;
+  gc__world_enter(self);
+  while (!(cell = gc__cursor_bump(cursor)))
+    if (!gc__local_refill(&gc__runtime.collector.heap, &self->local, kind, size_class)) break;
+  gc__world_leave(self);
+  return cell;
+}
+
+/* Zeroing a large object is not done inside the section: a stop would wait for it. */
+static void *try_large(struct gc__thread *self, const struct request *request) {
+  bool is_clean = true;
+  gc__world_enter(self);
+  char *object =
+      gc__large_take(&gc__runtime.collector.heap, request->bytes, request->alignment, request->kind, &is_clean);
+  gc__world_leave(self);
+  if (object && !is_clean) memset(object, 0, gc__round_up(request->bytes, GC__PAGE_BYTES));
+  return object;
+}
+
+static void *try_once(struct gc__thread *self, const struct request *request) {
+  unsigned size_class = find_class(request);
+  return size_class < GC__CLASS_COUNT ? try_small(self, size_class, request->kind) : try_large(self, request);
+}
+
+/* ---- The driver ---- */
+
+static bool is_disabled(void) { return gc__flag_get(&gc__runtime.disable_depth) != 0; }
+
+static bool is_collection_due(const struct request *request) {
+  const struct gc__heap *heap = &gc__runtime.collector.heap;
+  size_t handed = gc__word_peek(&heap->handed_since_bytes), allowed = gc__word_peek(&heap->allowance_bytes);
+  size_t coming = request->bytes > GC__SMALL_MAX_BYTES ? request->bytes : 0;
+  return handed + coming >= allowed && handed > 0 && !is_disabled();
+}
+
+static void collect_for_stress(void) {
+  static volatile size_t turns;
+  bool is_full = gc__word_add(&turns, 1) % STRESS_FULL_EVERY == 0;
+  if (!is_disabled()) gc__collect_now(is_full ? GC_COLLECT_FULL : GC_COLLECT_MINOR);
+}
+
+/* Whether a collection may help a request that found no memory. After a NULL the program may have dropped something, so
+ * that the next failure is always worth one. */
+static bool is_worth_collecting(void) {
+  const struct gc__runtime *runtime = &gc__runtime;
+  size_t handed = gc__word_peek(&runtime->collector.heap.handed_since_bytes);
+  size_t limit = gc__word_peek(&runtime->budget.limit_bytes);
+  return handed >= limit / LIMIT_SHARE || gc__flag_get(&runtime->has_reported_oom);
+}
+
+/* The program's handler may leave by longjmp or throw: nothing is held here. */
+static void *fail(const struct request *request) {
+  gc_oom_fn *handler = (gc_oom_fn *)gc__word_get(&gc__runtime.oom_handler);
+  void *result = handler ? handler(request->bytes) : NULL;
+  if (result) return result;
+  gc__flag_set(&gc__runtime.has_reported_oom, 1);
+  errno = ENOMEM;
+  return NULL;
+}
+
+static void *rescue(struct gc__thread *self, const struct request *request) {
+  void *object = NULL;
+  bool is_absurd = request->bytes > gc__runtime.collector.heap.space.reserved_bytes;
+  if (!is_absurd && !is_disabled() && is_worth_collecting() && gc__collect_now(GC_COLLECT_FULL))
+    object = try_once(self, request);
+  if (object) gc__flag_set(&gc__runtime.has_reported_oom, 0);
+  return object ? object : fail(request);
+}
+
+GC__NOINLINE void *gc__allocate(size_t bytes, size_t alignment, enum gc__kind kind) {
+  struct gc__thread *self = gc__attach();
+  struct request request = {bytes, alignment, kind};
+  if (!self) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  if (GC__UNLIKELY(gc__runtime.settings.stress_allocation)) collect_for_stress();
+  else if (is_collection_due(&request)) gc__collect_now(GC_COLLECT_MINOR);
+  void *object = try_once(self, &request);
+  if (GC__UNLIKELY(!object)) object = rescue(self, &request);
+  gc__events_deliver();
+  return object;
+}
+
+/* ---- The functions ---- */
+
+static GC__INLINE void *allocate_fast(size_t bytes, enum gc__kind kind) {
+  if (GC__LIKELY(bytes <= GC__SMALL_MAX_BYTES)) {
+    void *cell = gc__cursor_bump(gc__local_cursor(&gc__self->local, kind, gc__class_of(bytes)));
+    if (GC__LIKELY(cell != NULL)) return cell;
+  }
+  return gc__allocate(bytes, GC__GRANULE_BYTES, kind);
+}
+
+void *gc_alloc(size_t bytes) { return allocate_fast(bytes, GC__KIND_SCANNED); }
+void *gc_alloc_leaf(size_t bytes) { return allocate_fast(bytes, GC__KIND_LEAF); }
+void *gc_alloc_root(size_t bytes) { return allocate_fast(bytes, GC__KIND_ROOT); }
+
+static void *refuse(int error) {
+  errno = error;
+  return NULL;
+}
+
+void *gc_alloc_array(size_t count, size_t bytes) {
+  size_t total;
+  return __builtin_mul_overflow(count, bytes, &total) ? refuse(ENOMEM) : gc_alloc(total);
+}
+
+void *gc_alloc_leaf_array(size_t count, size_t bytes) {
+  size_t total;
+  return __builtin_mul_overflow(count, bytes, &total) ? refuse(ENOMEM) : gc_alloc_leaf(total);
+}
+
+void *gc_alloc_aligned(size_t alignment, size_t bytes) {
+  if (!gc__is_power_of_two(alignment)) return refuse(EINVAL);
+  if (alignment <= GC__GRANULE_BYTES) return gc_alloc(bytes);
+  return gc__allocate(bytes, alignment, GC__KIND_ALIGNED);
+}
+
+static bool is_layout(const struct gc_layout *layout, size_t count) {
+  if (!layout || !layout->bytes || (layout->pointer_count && !layout->pointer_offsets)) return false;
+  if (count > 1 && layout->bytes % sizeof(void *)) return false;
+  for (size_t i = 0; i < layout->pointer_count; i++) {
+    size_t offset = layout->pointer_offsets[i];
+    if (offset % sizeof(void *) || layout->bytes < sizeof(void *) || offset > layout->bytes - sizeof(void *)) return false;
+  }
+  return true;
+}
+
+void *gc_alloc_typed(const struct gc_layout *layout, size_t count) {
+  if (!is_layout(layout, count)) return refuse(EINVAL);
+  return layout->pointer_count ? gc_alloc_array(count, layout->bytes) : gc_alloc_leaf_array(count, layout->bytes);
+}
+
+gc_oom_fn *gc_set_oom_handler(gc_oom_fn *handler) {
+  size_t before;
+  if (!gc__attach()) return NULL;
+  do before = gc__word_get(&gc__runtime.oom_handler);
+  while (!gc__word_swap_if(&gc__runtime.oom_handler, before, (size_t)handler));
+  return (gc_oom_fn *)before;
+}

@@ -1,0 +1,68 @@
+/* collect.c - collections on request, and the switch of those that are not; added roots. */
+#include "runtime.h"
+#include "heap/sweep.h"
+#include "os/clock.h"
+#include "os/report.h"
+
+#include <errno.h>
+
+bool gc__collect_now(enum gc_collection kind) {
+  struct gc__collector *collector = &gc__runtime.collector;
+  size_t number = gc__word_get(&collector->number);
+  uint64_t start_ns = gc__clock_ns();
+  bool done = gc__collector_run(collector, number);
+  if (done && gc__runtime.settings.log_collections) gc__log_collection();
+  if (done) gc__events_collection(kind, start_ns);
+  return done;
+}
+
+/* Who asks for a full collection wants memory back: what it found free is swept and returned at once. */
+void gc_collect(enum gc_collection kind) {
+  struct gc__thread *self = gc__attach();
+  if (!self) return;
+  gc__collect_now(kind);
+  if (kind == GC_COLLECT_FULL) {
+    gc__world_enter(self);
+    gc__sweep_finish(&gc__runtime.collector.heap);
+    gc__world_leave(self);
+  }
+  gc__events_deliver();
+}
+
+void gc_disable(void) {
+  if (gc__attach()) gc__flag_add(&gc__runtime.disable_depth, 1);
+}
+
+void gc_enable(void) {
+  unsigned depth;
+  if (!gc__attach()) return;
+  do {
+    depth = gc__flag_get(&gc__runtime.disable_depth);
+    if (!depth) gc__misuse("gc_enable: collection is not disabled");
+  } while (!gc__flag_swap_if(&gc__runtime.disable_depth, depth, depth - 1));
+}
+
+static int result(int error) {
+  if (error) errno = error;
+  return error;
+}
+
+int gc_roots_add(const void *start, size_t bytes) {
+  struct gc__thread *self = gc__attach();
+  struct gc__range range = {(uintptr_t)start, (uintptr_t)start + bytes};
+  if (!self) return ENOMEM;
+  if (!start) return result(EINVAL);
+  gc__world_enter(self);
+  int error = gc__roots_add(&gc__runtime.collector.roots, range);
+  gc__world_leave(self);
+  return result(error);
+}
+
+int gc_roots_remove(const void *start) {
+  struct gc__thread *self = gc__attach();
+  if (!self) return ENOMEM;
+  gc__world_enter(self);
+  int error = gc__roots_remove(&gc__runtime.collector.roots, (uintptr_t)start);
+  gc__world_leave(self);
+  return result(error);
+}

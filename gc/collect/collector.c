@@ -1,0 +1,221 @@
+/* collect/collector.c - see collector.h. */
+#include "collect/collector.h"
+#include "base/check.h"
+#include "collect/pacing.h"
+#include "heap/sweep.h"
+#include "os/clock.h"
+#include "os/park.h"
+#include "os/valgrind.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define RECORDS_MOST ((size_t)1 << 26)
+
+/* Threads between asking the loader and its answer. A fork waits for none to be there, so that the child does not
+ * inherit the loader's lock from a thread that it does not have. */
+static volatile unsigned threads_at_loader;
+static volatile unsigned loader_gate;
+
+/* ---- Life ---- */
+
+/* The system's limit changes while a program runs, and so does what the rest of the process uses: it is read again at
+ * each collection. 5 % stay free for what the library does not see. */
+static void update_limit(struct gc__collector *collector) {
+  size_t limit = collector->wanted_limit_bytes;
+  if (!limit) {
+    size_t used = gc__word_peek(&collector->budget->used_bytes), resident = gc__os_resident_bytes();
+    size_t rest = resident > used ? resident - used : 0;
+    limit = gc__os_memory_limit_bytes();
+    limit = limit > rest ? limit - rest : 0;
+    limit -= limit / 20;
+  }
+  gc__word_poke(&collector->budget->limit_bytes, limit);
+}
+
+/* What may be allocated: what the limit leaves, and what is free in the heap already. */
+static void update_allowance(struct gc__collector *collector) {
+  struct gc__budget *budget = collector->budget;
+  size_t limit = gc__word_peek(&budget->limit_bytes), used = gc__word_peek(&budget->used_bytes);
+  size_t room = limit > used ? limit - used : 0;
+  size_t heap_used = collector->live_bytes;
+  size_t heap_dirty = 0;
+  const struct gc__space *space = &collector->heap.space;
+  for (unsigned i = 0; i < sizeof space->tables / sizeof space->tables[0]; i++)
+    heap_dirty += space->tables[i].committed_bytes;
+  heap_dirty = used > heap_dirty ? used - heap_dirty : 0;
+  if (heap_dirty > heap_used) room += heap_dirty - heap_used;
+  gc__word_poke(&collector->heap.allowance_bytes,
+                gc__pacing_allowance(collector->live_bytes, collector->growth_percent, room));
+}
+
+int gc__collector_open(struct gc__collector *collector, struct gc__budget *budget,
+                       const struct gc__collector_settings *settings) {
+  *collector = (struct gc__collector){.budget = budget,
+                                      .growth_percent = settings->growth_percent,
+                                      .wanted_limit_bytes = settings->limit_bytes,
+                                      .keeps_records = settings->keeps_records};
+  int error = ENOMEM;
+  gc__lock_open(&collector->lock, GC__RANK_COLLECTOR);
+  update_limit(collector);
+  if (!gc__heap_open(&collector->heap, budget, settings->reserve_bytes, settings->initial_bytes)) goto no_heap;
+  if (!gc__roots_open(&collector->roots, budget, settings->own_state)) goto no_roots;
+  if (!gc__crew_open(&collector->crew, &collector->heap, budget, settings->markers, settings->interior_in_heap))
+    goto no_crew;
+  if (settings->keeps_records &&
+      !gc__region_open_most(&collector->records, budget, RECORDS_MOST * sizeof(struct gc__pause_record)))
+    goto no_records;
+  error = gc__world_open(&collector->world, &collector->heap, budget, settings->stop_signal);
+  if (error) goto no_world;
+  update_allowance(collector);
+  return 0;
+no_world:
+  gc__region_close(&collector->records);
+no_records:
+  gc__crew_close(&collector->crew);
+no_crew:
+  gc__roots_close(&collector->roots);
+no_roots:
+  gc__heap_close(&collector->heap);
+no_heap:
+  gc__lock_close(&collector->lock);
+  return error;
+}
+
+void gc__collector_close(struct gc__collector *collector) {
+  gc__world_close(&collector->world);
+  gc__region_close(&collector->records);
+  gc__crew_close(&collector->crew);
+  gc__roots_close(&collector->roots);
+  gc__heap_close(&collector->heap);
+  gc__lock_close(&collector->lock);
+}
+
+/* ---- A collection ---- */
+
+static void note_pause(struct gc__collector *collector, uint64_t start_ns, uint64_t length_ns) {
+  collector->last_pause_ns = length_ns;
+  collector->count_full++;
+  gc__pauses_note(&collector->pauses_full, length_ns);
+  if (!collector->keeps_records ||
+      !gc__region_commit(&collector->records, (collector->record_count + 1) * sizeof(struct gc__pause_record)))
+    return;
+  struct gc__pause_record *records = (void *)collector->records.start;
+  records[collector->record_count++] = (struct gc__pause_record){start_ns, length_ns, true};
+}
+
+static void collect_stopped(void *argument) {
+  struct gc__collector *collector = argument;
+  gc__valgrind_hush();
+  if (gc__roots_gather(&collector->roots, &collector->world)) collector->collect_stopped(collector);
+  if (collector->inspect_stopped) collector->inspect_stopped(collector);
+  gc__valgrind_speak();
+}
+
+/* From the stop to the restart, and what belongs to it. Collector lock held. */
+static bool run_stopped(struct gc__collector *collector) {
+  size_t number = collector->number;
+  gc__lock_take(&collector->world.lock);
+  bool is_ready = gc__roots_reserve(&collector->roots, &collector->world);
+  if (is_ready) {
+    uint64_t start_ns = gc__clock_ns();
+    gc__world_stop(&collector->world, collect_stopped, collector);
+    if (collector->number != number) note_pause(collector, start_ns, gc__clock_ns() - start_ns);
+  }
+  gc__lock_give(&collector->world.lock);
+  return is_ready;
+}
+
+static bool collect(struct gc__collector *collector) {
+  struct gc__thread *self = gc__self;
+  size_t number = collector->number;
+  bool is_ready;
+  gc__world_enter(self);
+  gc__sweep_finish(&collector->heap);
+  update_limit(collector);
+  do is_ready = run_stopped(collector);
+  while (is_ready && collector->number == number); /* roots were added meanwhile: once more, with room for them */
+  if (is_ready) {
+    gc__sweep_large(&collector->heap);
+    update_allowance(collector);
+  }
+  gc__world_leave(self);
+  return is_ready;
+}
+
+struct collection {
+  struct gc__collector *collector;
+  size_t number;
+  bool done;
+};
+
+/* Runs with the loader held. */
+static void collect_held(void *argument) {
+  struct collection *wanted = argument;
+  struct gc__collector *collector = wanted->collector;
+  gc__lock_take(&collector->lock);
+  wanted->done = collector->number != wanted->number || collect(collector);
+  gc__lock_give(&collector->lock);
+}
+
+/* Before the loader is held: creating a thread may need it. */
+static void start_helpers(struct gc__collector *collector) {
+  gc__lock_take(&collector->lock);
+  gc__crew_start_helpers(&collector->crew);
+  gc__lock_give(&collector->lock);
+}
+
+static void pass_loader_gate(void) {
+  for (;;) {
+    gc__flag_add(&threads_at_loader, 1);
+    if (!gc__flag_get(&loader_gate)) return;
+    gc__flag_add(&threads_at_loader, (unsigned)-1);
+    gc__park_wait(&loader_gate, 1, 0);
+  }
+}
+
+bool gc__collector_run(struct gc__collector *collector, size_t number) {
+  struct collection wanted = {collector, number, false};
+  GC__CHECK(gc__self->no_stop == 0);
+  start_helpers(collector);
+  pass_loader_gate();
+  bool held = gc__segments_hold(&collector->roots.segments, collect_held, &wanted);
+  gc__flag_add(&threads_at_loader, (unsigned)-1);
+  return held && wanted.done;
+}
+
+void gc__collector_reset_counts(struct gc__collector *collector) {
+  gc__lock_take(&collector->lock);
+  collector->count_full = 0;
+  collector->objects_marked = collector->mark_ns = 0;
+  memset(&collector->pauses_full, 0, sizeof collector->pauses_full);
+  gc__word_poke(&collector->heap.sweep.total_ns, 0);
+  gc__lock_give(&collector->lock);
+}
+
+/* ---- Forks ---- */
+
+void gc__collector_before_fork(struct gc__collector *collector) {
+  gc__flag_set(&loader_gate, 1);
+  while (gc__flag_get(&threads_at_loader)) gc__park_wait(&threads_at_loader, gc__flag_get(&threads_at_loader), 100000);
+  gc__lock_take(&collector->lock);
+  gc__lock_take(&collector->world.lock);
+  gc__world_close_gate(&collector->world);
+}
+
+static void open_gates(struct gc__collector *collector) {
+  gc__world_open_gate();
+  gc__lock_give(&collector->world.lock);
+  gc__lock_give(&collector->lock);
+  gc__flag_set(&loader_gate, 0);
+  gc__park_wake_all(&loader_gate);
+}
+
+void gc__collector_after_fork_in_parent(struct gc__collector *collector) { open_gates(collector); }
+
+void gc__collector_after_fork_in_child(struct gc__collector *collector) {
+  gc__crew_after_fork(&collector->crew);
+  gc__world_after_fork(&collector->world);
+  gc__flag_set(&threads_at_loader, 0);
+  open_gates(collector);
+}

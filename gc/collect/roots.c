@@ -1,0 +1,130 @@
+/* collect/roots.c - see roots.h. */
+#include "collect/roots.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ADDED_MOST ((size_t)1 << 22)
+#define LIST_MOST  ((size_t)1 << 24)
+
+bool gc__roots_open(struct gc__roots *roots, struct gc__budget *budget, struct gc__range own) {
+  *roots = (struct gc__roots){.own = own};
+  gc__lock_open(&roots->lock, GC__RANK_ROOTS);
+  if (gc__segments_open(&roots->segments, budget) &&
+      gc__region_open_most(&roots->added_memory, budget, ADDED_MOST * sizeof(struct gc__range)) &&
+      gc__region_open_most(&roots->list_memory, budget, LIST_MOST * sizeof(struct gc__root_range)))
+    return true;
+  gc__roots_close(roots);
+  return false;
+}
+
+void gc__roots_close(struct gc__roots *roots) {
+  gc__segments_close(&roots->segments);
+  gc__region_close(&roots->added_memory);
+  gc__region_close(&roots->list_memory);
+  gc__lock_close(&roots->lock);
+}
+
+/* ---- Added ranges ---- */
+
+static struct gc__range *added_ranges(const struct gc__roots *roots) {
+  return (struct gc__range *)(void *)roots->added_memory.start;
+}
+
+/* The number of the first range that does not lie wholly below an address. */
+static size_t find_added(const struct gc__roots *roots, uintptr_t address) {
+  size_t low = 0, high = roots->added_count;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (added_ranges(roots)[middle].end <= address) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+static int insert_added(struct gc__roots *roots, struct gc__range range) {
+  size_t at = find_added(roots, range.start), count = roots->added_count;
+  if (at < count && added_ranges(roots)[at].start < range.end) return EEXIST;
+  if (!gc__region_commit(&roots->added_memory, (count + 1) * sizeof range)) return ENOMEM;
+  struct gc__range *ranges = added_ranges(roots);
+  memmove(&ranges[at + 1], &ranges[at], (count - at) * sizeof range);
+  ranges[at] = range;
+  roots->added_count++;
+  return 0;
+}
+
+static int delete_added(struct gc__roots *roots, uintptr_t start) {
+  size_t at = find_added(roots, start), count = roots->added_count;
+  struct gc__range *ranges = added_ranges(roots);
+  if (at == count || ranges[at].start != start) return ENOENT;
+  memmove(&ranges[at], &ranges[at + 1], (count - at - 1) * sizeof ranges[0]);
+  roots->added_count--;
+  return 0;
+}
+
+/* The caller cannot be stopped in the middle: a stop would find the array half moved. */
+int gc__roots_add(struct gc__roots *roots, struct gc__range range) {
+  if (range.start >= range.end) return EINVAL;
+  gc__lock_take(&roots->lock);
+  int error = insert_added(roots, range);
+  gc__lock_give(&roots->lock);
+  return error;
+}
+
+int gc__roots_remove(struct gc__roots *roots, uintptr_t start) {
+  gc__lock_take(&roots->lock);
+  int error = delete_added(roots, start);
+  gc__lock_give(&roots->lock);
+  return error;
+}
+
+/* ---- The list ---- */
+
+bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world) {
+  size_t for_thread = GC__STACK_PARTS_MOST + roots->segments.module_count;
+  /* Ranges may be added until the stop: room for as many again, and some. */
+  size_t most = world->thread_count * for_thread + roots->segments.range_count * 2 + roots->added_count * 2 + 1024;
+  return gc__region_commit(&roots->list_memory, most * sizeof(struct gc__root_range));
+}
+
+static void append_root(struct gc__roots *roots, struct gc__range range, enum gc__root_source source) {
+  range.start = gc__round_up(range.start, sizeof(void *));
+  range.end = gc__round_down(range.end, sizeof(void *));
+  if (range.start >= range.end) return;
+  roots->is_short |= (roots->count + 1) * sizeof(struct gc__root_range) > roots->list_memory.committed_bytes;
+  if (roots->is_short) return;
+  ((struct gc__root_range *)(void *)roots->list_memory.start)[roots->count++] =
+      (struct gc__root_range){range, source};
+}
+
+static void gather_thread(struct gc__roots *roots, const struct gc__thread *thread) {
+  struct gc__range parts[GC__STACK_PARTS_MOST];
+  unsigned count = gc__world_stack_parts(thread, parts);
+  for (unsigned i = 0; i < count; i++) append_root(roots, parts[i], GC__ROOT_STACK);
+  const struct gc__tls_module *modules = gc__segments_modules(&roots->segments);
+  for (size_t i = 0; i < roots->segments.module_count; i++) {
+    struct gc__range local = gc__os_thread_local(thread->thread_pointer, modules[i].id, modules[i].bytes);
+    bool is_on_stack = local.start >= thread->stack.start && local.end <= thread->stack.end;
+    if (local.start < local.end && !is_on_stack) append_root(roots, local, GC__ROOT_THREAD_LOCAL);
+  }
+}
+
+static void gather_static(struct gc__roots *roots, struct gc__range segment) {
+  struct gc__range own = roots->own;
+  if (own.start < segment.start || own.end > segment.end) {
+    append_root(roots, segment, GC__ROOT_STATIC);
+    return;
+  }
+  append_root(roots, (struct gc__range){segment.start, own.start}, GC__ROOT_STATIC);
+  append_root(roots, (struct gc__range){own.end, segment.end}, GC__ROOT_STATIC);
+}
+
+bool gc__roots_gather(struct gc__roots *roots, const struct gc__world *world) {
+  roots->count = 0;
+  roots->is_short = false;
+  for (const struct gc__thread *thread = world->first; thread; thread = thread->next) gather_thread(roots, thread);
+  const struct gc__range *segments = gc__segments_ranges(&roots->segments);
+  for (size_t i = 0; i < roots->segments.range_count; i++) gather_static(roots, segments[i]);
+  for (size_t i = 0; i < roots->added_count; i++) append_root(roots, added_ranges(roots)[i], GC__ROOT_ADDED);
+  return !roots->is_short;
+}

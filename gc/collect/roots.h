@@ -1,0 +1,48 @@
+/* collect/roots.h - where a trace starts: a list of ranges of words, each with the name of its source.
+ *
+ * The list is made anew for each collection, in memory that was reserved before the stop. Root objects in the heap are
+ * not in it: the tracer finds them through the heap's own lists.
+ */
+#ifndef GC_COLLECT_ROOTS_H
+#define GC_COLLECT_ROOTS_H
+
+#include "collect/world.h"
+#include "os/lock.h"
+#include "os/segments.h"
+
+enum gc__root_source { GC__ROOT_STACK, GC__ROOT_THREAD_LOCAL, GC__ROOT_STATIC, GC__ROOT_ADDED };
+
+struct gc__root_range {
+  struct gc__range range;
+  enum gc__root_source source;
+};
+
+struct gc__roots {
+  struct gc__segments segments;
+  struct gc__lock lock;          /* of the added ranges */
+  struct gc__region added_memory; /* of struct gc__range, sorted */
+  size_t added_count;
+  struct gc__region list_memory; /* of struct gc__root_range */
+  size_t count;
+  bool is_short;                 /* the list did not fit */
+  struct gc__range own;          /* the library's own state: no root, although it lies in static data */
+};
+
+bool gc__roots_open(struct gc__roots *roots, struct gc__budget *budget, struct gc__range own);
+void gc__roots_close(struct gc__roots *roots);
+
+/* 0, EINVAL, EEXIST, ENOMEM; and 0, ENOENT. The words are roots from the next stop on. */
+int gc__roots_add(struct gc__roots *roots, struct gc__range range);
+int gc__roots_remove(struct gc__roots *roots, uintptr_t start);
+
+/* Makes room for the list. Registry lock held, segments up to date. False: no memory; do not collect. */
+bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world);
+
+/* Makes the list. World stopped. False: so much was added since gc__roots_reserve that it does not fit; do not trace. */
+bool gc__roots_gather(struct gc__roots *roots, const struct gc__world *world);
+
+static inline const struct gc__root_range *gc__roots_list(const struct gc__roots *roots) {
+  return (const struct gc__root_range *)(const void *)roots->list_memory.start;
+}
+
+#endif

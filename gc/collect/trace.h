@@ -1,0 +1,67 @@
+/* collect/trace.h - marking: from the roots through every object that can be reached, by one marker or several.
+ *
+ * A word that may be a pointer becomes a candidate: the granule of the object that it points into. Candidates pass through
+ * a short queue, whose entries' liveness bytes and first lines are being prefetched, before their byte is looked at (Cher,
+ * Hosking and Vijaykumar 2004). An object that was not marked is marked, and pushed if it is to be scanned.
+ *
+ * [trace.bytes] Marking writes a byte without an atomic operation: two markers that meet at one object both scan it, which
+ * is wasted work and nothing else (counters may be a little high then).
+ * [trace.overflow] An object that is marked but could not be pushed is found again by a flag on its block: its marked
+ * objects are scanned anew until no flag is left. So marking ends right with any amount of memory for its stacks.
+ */
+#ifndef GC_COLLECT_TRACE_H
+#define GC_COLLECT_TRACE_H
+
+#include "collect/mark_stack.h"
+#include "collect/roots.h"
+#include "heap/heap.h"
+
+/* Depth of the queue: 183, 24, 16, 11.3 and 11.1 ns an object at 1, 4, 8, 32 and 64 on randomly linked objects. */
+#define GC__FIFO_MOST 64u
+#define GC__FIFO_DEPTH 32u
+
+#define GC__MARKERS_MOST 128u
+
+struct gc__trace;
+
+struct gc__marker {
+  struct gc__trace *trace;
+  struct gc__mark_stack stack;
+  size_t fifo[GC__FIFO_MOST]; /* a ring of candidates: granule << 1 | comes from a root */
+  unsigned fifo_first, fifo_end;
+  size_t marked_objects, marked_bytes, false_words;
+};
+
+struct gc__trace {
+  struct gc__heap *heap;
+  uint8_t epoch;                    /* that this trace marks with */
+  bool interior_in_heap;
+  bool is_shared;                   /* more than one marker may work */
+  const struct gc__root_range *roots;
+  size_t root_count;
+  volatile unsigned root_lock;      /* of the next two: pieces of the ranges are handed to the markers */
+  size_t root_at;
+  uintptr_t root_from;
+  volatile unsigned has_overflowed; /* [trace.overflow] */
+  struct gc__marker *markers[GC__MARKERS_MOST];
+  unsigned marker_count;
+  void (*wake_helpers)(void *);     /* called when there is work to share */
+  void *wake_argument;
+};
+
+/* Prepares a trace over the heap that marks with that epoch. World stopped. */
+void gc__trace_begin(struct gc__trace *trace, const struct gc__roots *roots, uint8_t epoch);
+
+/* Marks the allocated root objects, and makes them work for the first marker. */
+void gc__trace_root_objects(struct gc__marker *marker);
+
+/* Works until this marker finds nothing to do: neither of its own, nor of the roots, nor to steal. */
+void gc__trace_work(struct gc__marker *marker);
+
+/* Whether there is work that a marker without any could take. */
+bool gc__trace_has_work(const struct gc__trace *trace);
+
+/* Finds what could not be pushed, as work for this marker; false: nothing was left out. No other marker runs. */
+bool gc__trace_recover(struct gc__marker *marker);
+
+#endif

@@ -1,0 +1,307 @@
+/* collect/world.c - see world.h. */
+#include "collect/world.h"
+#include "base/check.h"
+#include "os/clock.h"
+#include "os/park.h"
+#include "os/report.h"
+#include "os/stop.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define THREADS_MOST ((size_t)1 << 16)
+
+/* How long a thread may take to answer before it is named, and how often a stop looks whether one has died. */
+#define PATIENCE_NS UINT64_C(5000000000)
+#define LOOK_NS     UINT64_C(50000000)
+
+const struct gc__cursor gc__nobody[GC__CURSOR_COUNT];
+_Thread_local struct gc__thread *gc__self = (struct gc__thread *)(void *)gc__nobody;
+
+/* What the signal handler finds. */
+static struct gc__world *signalled_world;
+
+static GC__NOINLINE size_t here(void) { return (size_t)__builtin_frame_address(0); }
+
+/* ---- The stopped thread's side: no libc, no instrumentation, async-signal-safe ---- */
+
+#if defined(__clang__)
+#define UNINSTRUMENTED __attribute__((no_sanitize("address", "thread", "undefined"), disable_sanitizer_instrumentation))
+#else
+#define UNINSTRUMENTED __attribute__((no_sanitize("address", "thread", "undefined")))
+#endif
+
+UNINSTRUMENTED static void sleep_through_stop(struct gc__world *world, struct gc__thread *self, unsigned number) {
+  bool is_on_stack = self->stopped_at >= self->stack.start && self->stopped_at < self->stack.end;
+  self->signal_stack = is_on_stack ? (struct gc__range){0, 0} : gc__os_signal_stack();
+  self->is_asked = 0;
+  gc__flag_set(&self->answered, number);
+  gc__flag_add(&world->answers, 1);
+  gc__park_wake_one(&world->answers);
+  while (gc__flag_get(&world->stop_number) == number) gc__park_wait(&world->stop_number, number, 0);
+}
+
+/* Runs in the signal handler. The interrupted registers, vector registers included, lie in the signal frame, above. */
+UNINSTRUMENTED static void answer_signal(void) {
+  struct gc__thread *self = gc__self;
+  struct gc__world *world = signalled_world;
+  if (!gc__self_is_attached() || !world) return;
+  unsigned number = gc__flag_get(&world->stop_number);
+  if (!(number & 1) || self->answered == number) return;
+  if (self->no_stop) {
+    self->is_asked = 1;
+    return;
+  }
+  self->stopped_at = here();
+  sleep_through_stop(world, self, number);
+}
+
+/* The registers that a callee saves are stored in this function's frame, above the address that here() gives. */
+GC__NOINLINE void gc__world_answer_late(struct gc__thread *self) {
+  __builtin_unwind_init();
+  self->stopped_at = here();
+  sleep_through_stop(signalled_world, self, gc__flag_get(&signalled_world->stop_number));
+  gc__signal_barrier();
+}
+
+/* ---- Registry ---- */
+
+int gc__world_open(struct gc__world *world, struct gc__heap *heap, struct gc__budget *budget, int signal) {
+  *world = (struct gc__world){.heap = heap, .signal = signal ? signal : gc__stop_default_signal()};
+  if (!gc__region_open_most(&world->memory, budget, THREADS_MOST * sizeof(struct gc__thread))) return ENOMEM;
+  gc__lock_open(&world->lock, GC__RANK_THREADS);
+  signalled_world = world;
+  int error = gc__stop_install(world->signal, answer_signal);
+  if (error) {
+    gc__region_close(&world->memory);
+    signalled_world = NULL;
+  }
+  return error;
+}
+
+void gc__world_close(struct gc__world *world) {
+  gc__stop_remove(world->signal);
+  signalled_world = NULL;
+  gc__lock_close(&world->lock);
+  gc__region_close(&world->memory);
+}
+
+static struct gc__thread *take_slot(struct gc__world *world) {
+  struct gc__thread *slot = world->free_slots;
+  if (slot) {
+    world->free_slots = slot->next;
+    memset((char *)slot + offsetof(struct gc__thread, next), 0, sizeof *slot - offsetof(struct gc__thread, next));
+    slot->local.handed_bytes = slot->local.handed_objects = 0;
+    slot->local.freed_bytes = slot->local.unreported_bytes = 0;
+    return slot;
+  }
+  if (!gc__region_commit(&world->memory, (world->slot_count + 1) * sizeof *slot)) return NULL;
+  return (struct gc__thread *)(void *)world->memory.start + world->slot_count++;
+}
+
+int gc__world_attach(struct gc__world *world) {
+  struct gc__range stack;
+  if (!gc__os_stack(&stack)) return ENOMEM;
+  gc__lock_take(&world->lock);
+  struct gc__thread *self = take_slot(world);
+  if (self) {
+    gc__local_open(&self->local);
+    self->stack = stack;
+    self->thread_pointer = gc__os_thread_pointer();
+    self->id = gc__os_thread_id();
+    self->next = world->first;
+    if (self->next) self->next->before = self;
+    world->first = self;
+    world->thread_count++;
+    gc__self = self;
+  }
+  gc__lock_give(&world->lock);
+  if (!self) return ENOMEM;
+  gc__stop_unblock(world->signal);
+  return 0;
+}
+
+/* Lock held: no stop is under way, and none can begin. */
+static void drop_thread(struct gc__world *world, struct gc__thread *thread) {
+  gc__local_close(world->heap, &thread->local);
+  world->totals.handed_bytes += thread->local.handed_bytes;
+  world->totals.handed_objects += thread->local.handed_objects;
+  world->totals.freed_bytes += thread->local.freed_bytes;
+  if (thread->next) thread->next->before = thread->before;
+  if (thread->before) thread->before->next = thread->next;
+  else world->first = thread->next;
+  world->thread_count--;
+  thread->next = world->free_slots;
+  world->free_slots = thread;
+}
+
+void gc__world_detach(struct gc__world *world) {
+  struct gc__thread *self = gc__self;
+  gc__lock_take(&world->lock);
+  drop_thread(world, self);
+  gc__self = (struct gc__thread *)(void *)gc__nobody;
+  gc__lock_give(&world->lock);
+}
+
+/* ---- Forks ---- */
+
+volatile unsigned gc__world_gate;
+
+GC__NOINLINE void gc__world_enter_gate(struct gc__thread *self) {
+  while (gc__flag_get(&gc__world_gate)) {
+    self->no_stop--;
+    gc__park_wait(&gc__world_gate, 1, 0);
+    self->no_stop++;
+    gc__signal_barrier();
+  }
+}
+
+static void do_nothing(void *argument) { (void)argument; }
+
+/* Each thread answers the stop outside of a section; what it enters after the restart, it enters seeing the gate. */
+void gc__world_close_gate(struct gc__world *world) {
+  gc__flag_set(&gc__world_gate, 1);
+  if (world->thread_count > 1 && gc__self_is_attached()) gc__world_stop(world, do_nothing, NULL);
+}
+
+void gc__world_open_gate(void) {
+  gc__flag_set(&gc__world_gate, 0);
+  gc__park_wake_all(&gc__world_gate);
+}
+
+void gc__world_after_fork(struct gc__world *world) {
+  struct gc__thread *next;
+  for (struct gc__thread *thread = world->first; thread; thread = next) {
+    next = thread->next;
+    if (thread == gc__self) thread->id = gc__os_thread_id();
+    else drop_thread(world, thread);
+  }
+}
+
+/* ---- Stopping ---- */
+
+/* Names a thread on standard error that has not answered for long. */
+static void report_silent(const struct gc__world *world, unsigned number) {
+  for (const struct gc__thread *thread = world->first; thread; thread = thread->next)
+    if (thread != gc__self && !thread->is_blocked && !thread->is_gone && thread->answered != number)
+      gc__report("thread %d does not answer the stop signal %d: does it block it?", thread->id, world->signal);
+}
+
+static unsigned signal_others(struct gc__world *world) {
+  unsigned count = 0;
+  for (struct gc__thread *thread = world->first; thread; thread = thread->next) {
+    if (thread == gc__self || gc__flag_get(&thread->is_blocked) || thread->is_gone) continue;
+    if (gc__stop_send(thread->id, world->signal) == 0) count++;
+    else thread->is_gone = 1;
+  }
+  return count;
+}
+
+/* Threads that died after they were signalled: they count as answered from now on. */
+static unsigned count_dead(struct gc__world *world, unsigned number) {
+  unsigned count = 0;
+  for (struct gc__thread *thread = world->first; thread; thread = thread->next) {
+    if (thread == gc__self || thread->is_blocked || thread->is_gone || thread->answered == number) continue;
+    if (gc__stop_send(thread->id, 0) == 0) continue;
+    thread->is_gone = 1;
+    count++;
+  }
+  return count;
+}
+
+static void await_answers(struct gc__world *world, unsigned expected, unsigned number) {
+  uint64_t patience_end_ns = 0;
+  for (int spins = 0; spins < 200 && gc__flag_get(&world->answers) < expected; spins++) gc__spin_hint();
+  for (;;) {
+    unsigned answers = gc__flag_get(&world->answers);
+    if (answers >= expected) return;
+    gc__park_wait(&world->answers, answers, LOOK_NS);
+    uint64_t now_ns = gc__clock_ns();
+    if (!patience_end_ns) patience_end_ns = now_ns + PATIENCE_NS;
+    expected -= count_dead(world, number);
+    if (now_ns < patience_end_ns) continue;
+    report_silent(world, number);
+    patience_end_ns = now_ns + PATIENCE_NS;
+  }
+}
+
+static void drop_gone(struct gc__world *world) {
+  struct gc__thread *next;
+  for (struct gc__thread *thread = world->first; thread; thread = next) {
+    next = thread->next;
+    if (thread->is_gone) drop_thread(world, thread);
+  }
+}
+
+GC__NOINLINE void gc__world_stop(struct gc__world *world, void (*fn)(void *), void *argument) {
+  struct gc__thread *self = gc__self;
+  GC__CHECK(gc__lock_is_held(&world->lock));
+  unsigned number = world->stop_number + 1;
+  GC__CHECK(number & 1);
+  gc__flag_set(&world->answers, 0);
+  gc__flag_set(&world->stop_number, number);
+  await_answers(world, signal_others(world), number);
+  drop_gone(world);
+  __builtin_unwind_init();
+  self->stopped_at = here();
+  self->signal_stack = self->stopped_at >= self->stack.start && self->stopped_at < self->stack.end
+                           ? (struct gc__range){0, 0}
+                           : gc__os_signal_stack();
+  fn(argument);
+  gc__flag_set(&world->stop_number, number + 1);
+  gc__park_wake_all(&world->stop_number);
+}
+
+/* ---- Blocked threads ---- */
+
+/* Changes is_blocked outside of any stop: a stop holds the lock. */
+static void set_blocked(struct gc__world *world, struct gc__thread *self, unsigned is_blocked, size_t stopped_at) {
+  gc__lock_take(&world->lock);
+  self->stopped_at = stopped_at;
+  self->signal_stack = (struct gc__range){0, 0};
+  gc__flag_set(&self->is_blocked, is_blocked);
+  gc__lock_give(&world->lock);
+}
+
+GC__NOINLINE void *gc__world_block(struct gc__world *world, void *(*fn)(void *), void *argument) {
+  struct gc__thread *self = gc__self;
+  if (self->is_blocked) return fn(argument);
+  __builtin_unwind_init();
+  set_blocked(world, self, 1, here());
+  void *result = fn(argument);
+  set_blocked(world, self, 0, 0);
+  return result;
+}
+
+GC__NOINLINE void *gc__world_unblock(struct gc__world *world, void *(*fn)(void *), void *argument) {
+  struct gc__thread *self = gc__self;
+  if (!self->is_blocked) return fn(argument);
+  size_t stopped_at = self->stopped_at;
+  set_blocked(world, self, 0, 0);
+  void *result = fn(argument);
+  set_blocked(world, self, 1, stopped_at);
+  return result;
+}
+
+/* ---- Stacks of stopped threads ---- */
+
+/* No mapping that a program runs a thread on is longer than this. */
+#define FOREIGN_STACK_MOST_BYTES ((size_t)1 << 30)
+
+/* Usually one part: from the stack pointer to the end. A thread that was stopped on its signal stack, or on a stack that
+ * the program made itself, has left its own stack at a place that is not known: all of that which is mapped is scanned,
+ * and the other one from the stack pointer on. */
+unsigned gc__world_stack_parts(const struct gc__thread *thread, struct gc__range parts[GC__STACK_PARTS_MOST]) {
+  struct gc__range own = thread->stack, other = thread->signal_stack;
+  uintptr_t at = gc__round_down(thread->stopped_at, sizeof(void *));
+  unsigned count = 0;
+  if (at >= own.start && at < own.end) {
+    parts[count++] = (struct gc__range){at, own.end};
+    return count;
+  }
+  parts[count++] = (struct gc__range){gc__os_mapped_from(own.start, own.end), own.end};
+  if (at < other.start || at >= other.end)
+    other.end = gc__os_mapped_to(at, at + FOREIGN_STACK_MOST_BYTES);
+  parts[count++] = (struct gc__range){at, other.end};
+  return count;
+}

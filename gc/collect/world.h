@@ -1,0 +1,105 @@
+/* collect/world.h - the program's threads, and stopping them.
+ *
+ * [world.stop] A stop sends the stop signal to every attached thread that is not blocked, and waits until each has
+ * answered from its signal handler; they sleep there until the restart. A stop can hit a thread between any two
+ * instructions, but for two cases:
+ * [world.nostop] A thread between gc__world_enter and gc__world_leave answers when it leaves. The heap's slow paths run
+ * there, so that its lock is free and its tables are consistent when the world is stopped. Such a section is short and
+ * never waits for anything that a stopping thread may hold; while the collector itself holds the registry's lock, no
+ * thread can enter or leave it, and nobody stops the collector.
+ * [world.blocked] A thread inside gc_blocked is not signalled and touches no object; coming back it waits for the restart.
+ *
+ * [world.registry] The registry's lock is held for the whole stop: attaching, detaching and the end of threads exclude one.
+ */
+#ifndef GC_COLLECT_WORLD_H
+#define GC_COLLECT_WORLD_H
+
+#include "heap/local.h"
+#include "os/lock.h"
+#include "os/thread.h"
+
+struct gc__thread {
+  struct gc__local local; /* first: the fast path reaches it through gc__self */
+  struct gc__thread *next, *before;
+  struct gc__range stack;
+  const void *thread_pointer;
+  int id;
+  unsigned exit_passes;
+  volatile unsigned no_stop;      /* depth of gc__world_enter */
+  volatile unsigned is_asked;     /* a stop signal came meanwhile */
+  volatile unsigned is_blocked;
+  volatile unsigned answered;     /* number of the last stop that it answered */
+  volatile unsigned is_gone;      /* it ended without detaching: found by a stop */
+  volatile size_t stopped_at;     /* lowest address in use of the stack that it runs on */
+  struct gc__range signal_stack;  /* of a thread that was stopped outside its own stack */
+};
+
+/* What detached threads allocated and freed. */
+struct gc__world_totals {
+  size_t handed_bytes, handed_objects, freed_bytes;
+};
+
+struct gc__world {
+  struct gc__heap *heap;
+  struct gc__lock lock;
+  struct gc__region memory;       /* of struct gc__thread, an array of slots that are used again */
+  size_t slot_count;
+  struct gc__thread *free_slots;
+  struct gc__thread *first;
+  size_t thread_count;
+  struct gc__world_totals totals;
+  int signal;
+  volatile unsigned stop_number;  /* odd while the world is stopped or being stopped */
+  volatile unsigned answers;
+};
+
+/* The calling thread, or gc__nobody, whose cursors are empty for ever. Initial-exec: one instruction to reach. */
+extern _Thread_local struct gc__thread *gc__self __attribute__((tls_model("initial-exec")));
+extern const struct gc__cursor gc__nobody[GC__CURSOR_COUNT];
+
+static inline bool gc__self_is_attached(void) { return (const void *)gc__self != (const void *)gc__nobody; }
+
+/* Takes the stop signal over. 0, ENOMEM, or EINVAL: that signal cannot be caught. */
+int gc__world_open(struct gc__world *world, struct gc__heap *heap, struct gc__budget *budget, int signal);
+void gc__world_close(struct gc__world *world);
+
+/* Registers the calling thread. 0 or ENOMEM. */
+int gc__world_attach(struct gc__world *world);
+void gc__world_detach(struct gc__world *world);
+
+/* Stops all other threads, calls fn(argument), and lets them run on. The caller's registers are on its stack while fn
+ * runs. The registry's lock is taken by the caller before, so that it can prepare for what is registered. */
+void gc__world_stop(struct gc__world *world, void (*fn)(void *), void *argument);
+
+/* Closed while the process forks, so that the child's copy of the heap is not one in the middle of a section. */
+extern volatile unsigned gc__world_gate;
+void gc__world_enter_gate(struct gc__thread *self);
+
+/* A section that a stop waits for. */
+static GC__INLINE void gc__world_enter(struct gc__thread *self) {
+  self->no_stop++;
+  gc__signal_barrier();
+  if (GC__UNLIKELY(gc__world_gate)) gc__world_enter_gate(self);
+}
+void gc__world_answer_late(struct gc__thread *self);
+static GC__INLINE void gc__world_leave(struct gc__thread *self) {
+  gc__signal_barrier();
+  if (--self->no_stop == 0 && GC__UNLIKELY(self->is_asked)) gc__world_answer_late(self);
+}
+
+/* Calls fn(argument) as blocked, or not blocked inside that. */
+void *gc__world_block(struct gc__world *world, void *(*fn)(void *), void *argument);
+void *gc__world_unblock(struct gc__world *world, void *(*fn)(void *), void *argument);
+
+/* The parts of the stacks of a stopped thread that are in use, at most three; how many. */
+#define GC__STACK_PARTS_MOST 3
+unsigned gc__world_stack_parts(const struct gc__thread *thread, struct gc__range parts[GC__STACK_PARTS_MOST]);
+
+/* Around a fork, with the registry's lock held: no other thread is inside a section from the one until the other. */
+void gc__world_close_gate(struct gc__world *world);
+void gc__world_open_gate(void);
+
+/* For the child of a fork: only the calling thread is left. The registry's lock is held since before the fork. */
+void gc__world_after_fork(struct gc__world *world);
+
+#endif

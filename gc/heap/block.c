@@ -1,0 +1,164 @@
+/* heap/block.c - see block.h. */
+#include "heap/block.h"
+#include "base/bytes.h"
+#include "base/check.h"
+
+/* A block whose cells are freed by hand is listed again when an eighth of it came free. */
+#define RELIST_SHARE 8
+
+static struct gc__block *block_at(const struct gc__heap *heap, uint32_t block) { return &heap->space.blocks[block]; }
+
+static void link_root_block(struct gc__heap *heap, uint32_t block) {
+  struct gc__block *facts = block_at(heap, block);
+  facts->root_next = heap->root_blocks;
+  facts->root_before = GC__NONE;
+  if (heap->root_blocks != GC__NONE) block_at(heap, heap->root_blocks)->root_before = block;
+  heap->root_blocks = block;
+}
+
+static void unlink_root_block(struct gc__heap *heap, uint32_t block) {
+  struct gc__block *facts = block_at(heap, block);
+  if (facts->root_next != GC__NONE) block_at(heap, facts->root_next)->root_before = facts->root_before;
+  if (facts->root_before != GC__NONE) block_at(heap, facts->root_before)->root_next = facts->root_next;
+  else heap->root_blocks = facts->root_next;
+}
+
+struct gc__page_grant gc__block_make(struct gc__heap *heap, enum gc__kind kind, unsigned size_class) {
+  GC__CHECK(gc__lock_is_held(&heap->lock));
+  struct gc__page_grant grant = gc__pages_take(&heap->pages, GC__BLOCK_PAGES, GC__BLOCK_PAGES, 0);
+  if (grant.first == GC__NONE) return grant;
+  uint32_t block = grant.first / GC__BLOCK_PAGES;
+  const struct gc__size_class *class = &gc__size_classes[size_class];
+  *block_at(heap, block) = (struct gc__block){.next = GC__NONE,
+                                              .state = GC__BLOCK_OWNED,
+                                              .size_class = (uint8_t)size_class,
+                                              .kind = (uint8_t)kind,
+                                              .black_epoch = block_at(heap, block)->black_epoch};
+  heap->space.entries[block] =
+      (struct gc__block_entry){.reciprocal = class->reciprocal,
+                               .shape = (uint16_t)(class->cell_granules | kind << GC__SHAPE_KIND_LOG2)};
+  if (kind == GC__KIND_ROOT) link_root_block(heap, block);
+  return grant;
+}
+
+void gc__block_release(struct gc__heap *heap, uint32_t block) {
+  GC__CHECK(gc__lock_is_held(&heap->lock));
+  struct gc__block *facts = block_at(heap, block);
+  GC__CHECK(facts->state == GC__BLOCK_IDLE || facts->state == GC__BLOCK_OWNED);
+  if (facts->kind == GC__KIND_ROOT) unlink_root_block(heap, block);
+  facts->state = GC__BLOCK_NONE;
+  gc__word_poke(&facts->owner, 0);
+  heap->space.entries[block] = (struct gc__block_entry){0};
+  gc__pages_give(&heap->pages, block * GC__BLOCK_PAGES, GC__BLOCK_PAGES);
+}
+
+void gc__block_list(struct gc__heap *heap, uint32_t block) {
+  GC__CHECK(gc__lock_is_held(&heap->lock));
+  struct gc__block *facts = block_at(heap, block);
+  GC__CHECK(facts->state != GC__BLOCK_LISTED);
+  uint32_t *list = &heap->available[facts->kind][facts->size_class];
+  facts->state = GC__BLOCK_LISTED;
+  facts->next = *list;
+  *list = block;
+}
+
+uint32_t gc__block_unlist(struct gc__heap *heap, enum gc__kind kind, unsigned size_class) {
+  GC__CHECK(gc__lock_is_held(&heap->lock));
+  uint32_t block = heap->available[kind][size_class];
+  if (block == GC__NONE) return block;
+  struct gc__block *facts = block_at(heap, block);
+  GC__CHECK(facts->state == GC__BLOCK_LISTED && facts->kind == kind && facts->size_class == size_class);
+  heap->available[kind][size_class] = facts->next;
+  facts->state = GC__BLOCK_OWNED;
+  facts->freed_cells = 0;
+  return block;
+}
+
+/* Keeps, of a bitmap over granules, the bits at the first granules of cells. */
+static void keep_first_granules(uint64_t map[GC__BLOCK_WORDS], unsigned cell_granules) {
+  uint64_t firsts[GC__BLOCK_WORDS] = {0};
+  if (cell_granules == 1) return;
+  for (unsigned granule = 0; granule + cell_granules <= GC__BLOCK_GRANULES; granule += cell_granules)
+    gc__bit_set(firsts, granule);
+  for (unsigned word = 0; word < GC__BLOCK_WORDS; word++) map[word] &= firsts[word];
+}
+
+/* Cells that false root words point to. The bytes may have been written while the memory belonged to no block: then they
+ * can lie in the middle of a cell. */
+static void add_black(const uint8_t *live, uint8_t epoch, const struct gc__size_class *class,
+                      uint64_t occupied[GC__BLOCK_WORDS]) {
+  for (unsigned word = 0; word < GC__BLOCK_WORDS; word++) {
+    uint64_t black = gc__bytes_equal(live + 64 * word, gc__live_black(epoch));
+    for (; black; black &= black - 1) {
+      unsigned cell = gc__cell_of(64 * word + gc__lowest_bit(black), class->reciprocal);
+      if (cell < class->cell_count) gc__bit_set(occupied, cell * class->cell_granules);
+    }
+  }
+}
+
+void gc__block_read_occupied(const struct gc__heap *heap, uint32_t block, uint64_t occupied[GC__BLOCK_WORDS]) {
+  const struct gc__size_class *class = gc__block_class(heap, block);
+  const uint8_t *live = heap->space.live + (size_t)block * GC__BLOCK_GRANULES;
+  for (unsigned word = 0; word < GC__BLOCK_WORDS; word++)
+    occupied[word] = gc__bytes_equal(live + 64 * word, heap->epoch);
+  if (heap->space.entries[block].stamp == heap->stamp) {
+    for (unsigned word = 0; word < GC__BLOCK_WORDS; word++)
+      occupied[word] |= gc__word_peek(&heap->space.young[block][word]) |
+                        gc__bytes_equal(live + 64 * word, GC__LIVE_RECYCLED);
+    keep_first_granules(occupied, class->cell_granules);
+  }
+  if (block_at(heap, block)->black_epoch == heap->epoch) add_black(live, heap->epoch, class, occupied);
+}
+
+unsigned gc__block_count_live(const struct gc__heap *heap, uint32_t block) {
+  const uint8_t *live = heap->space.live + (size_t)block * GC__BLOCK_GRANULES;
+  unsigned count = 0;
+  for (unsigned word = 0; word < GC__BLOCK_WORDS; word++)
+    count += gc__bit_count(gc__bytes_equal(live + 64 * word, heap->epoch));
+  return count;
+}
+
+void gc__block_stamp(struct gc__heap *heap, uint32_t block) {
+  struct gc__block_entry *entry = &heap->space.entries[block];
+  if (entry->stamp == heap->stamp) return;
+  for (unsigned word = 0; word < GC__BLOCK_WORDS; word++) gc__word_poke(&heap->space.young[block][word], 0);
+  entry->stamp = heap->stamp;
+}
+
+/* Whole words of bits belong to this range alone and are stored; at the edges other threads may clear bits of their own
+ * cells in the same word. */
+void gc__block_set_young(struct gc__heap *heap, size_t start, size_t end) {
+  size_t block = (start - heap->space.base) >> GC__BLOCK_LOG2;
+  size_t first = (start - heap->space.base) / GC__GRANULE_BYTES % GC__BLOCK_GRANULES;
+  size_t last = first + (end - start) / GC__GRANULE_BYTES;
+  GC__CHECK(heap->space.entries[block].stamp == heap->stamp && last <= GC__BLOCK_GRANULES);
+  for (size_t word = first / 64; word * 64 < last; word++) {
+    uint64_t mask = gc__bits_of_range(word, first, last);
+    if (mask == ~(uint64_t)0) gc__word_poke(&heap->space.young[block][word], mask);
+    else gc__word_or(&heap->space.young[block][word], mask);
+  }
+}
+
+void gc__block_clear_young(struct gc__heap *heap, size_t start, size_t end) {
+  size_t block = (start - heap->space.base) >> GC__BLOCK_LOG2;
+  size_t first = (start - heap->space.base) / GC__GRANULE_BYTES % GC__BLOCK_GRANULES;
+  size_t last = first + (end - start) / GC__GRANULE_BYTES;
+  for (size_t word = first / 64; word * 64 < last; word++)
+    gc__word_and_not(&heap->space.young[block][word], gc__bits_of_range(word, first, last));
+}
+
+bool gc__block_clear_young_cell(struct gc__heap *heap, size_t granule) {
+  size_t block = granule / GC__BLOCK_GRANULES, bit = granule % GC__BLOCK_GRANULES;
+  uint64_t mask = (uint64_t)1 << bit % 64;
+  return (gc__word_and_not(&heap->space.young[block][bit / 64], mask) & mask) != 0;
+}
+
+void gc__block_note_freed(struct gc__heap *heap, uint32_t block) {
+  struct gc__block *facts = block_at(heap, block);
+  unsigned freed = gc__flag_add(&facts->freed_cells, 1) + 1;
+  if (freed < 1u + gc__block_class(heap, block)->cell_count / RELIST_SHARE) return;
+  gc__lock_take(&heap->lock);
+  bool is_swept = block < heap->sweep.next || heap->space.entries[block].stamp == heap->stamp;
+  if (facts->state == GC__BLOCK_IDLE && is_swept) gc__block_list(heap, block);
+  gc__lock_give(&heap->lock);
+}

@@ -1,0 +1,112 @@
+/* heap/large.c - see large.h. */
+#include "heap/large.h"
+#include "base/check.h"
+#include "heap/sweep.h"
+
+#include <string.h>
+
+static uint32_t *list_of(struct gc__heap *heap, enum gc__kind kind) {
+  return kind == GC__KIND_ROOT ? &heap->root_large : &heap->large;
+}
+
+static void link_large(struct gc__heap *heap, uint32_t first) {
+  struct gc__run *runs = heap->space.runs;
+  uint32_t *list = list_of(heap, (enum gc__kind)runs[first].kind);
+  runs[first].next = *list;
+  runs[first].before = GC__NONE;
+  if (*list != GC__NONE) runs[*list].before = first;
+  *list = first;
+}
+
+static void unlink_large(struct gc__heap *heap, uint32_t first) {
+  struct gc__run *runs = heap->space.runs, *run = &runs[first];
+  if (run->next != GC__NONE) runs[run->next].before = run->before;
+  if (run->before != GC__NONE) runs[run->before].next = run->next;
+  else *list_of(heap, (enum gc__kind)run->kind) = run->next;
+}
+
+/* Names the run in the table of each of its pages, and makes words into its blocks look there. */
+static void claim_pages(struct gc__heap *heap, uint32_t first, uint32_t page, uint32_t count) {
+  struct gc__space *space = &heap->space;
+  for (uint32_t i = page; i < page + count; i++) space->run_heads[i] = first + 1;
+  uint32_t last_block = (page + count - 1) / GC__BLOCK_PAGES;
+  for (uint32_t block = page / GC__BLOCK_PAGES; block <= last_block; block++)
+    space->entries[block] = (struct gc__block_entry){.shape = GC__SHAPE_PAGES};
+}
+
+static void disclaim_pages(struct gc__heap *heap, uint32_t page, uint32_t count) {
+  memset(&heap->space.run_heads[page], 0, count * sizeof heap->space.run_heads[0]);
+}
+
+/* Clean of false root words if that can be had without waste, then by growth, then by sweeping, then any. */
+static struct gc__page_grant find_pages(struct gc__heap *heap, uint32_t count, uint32_t alignment_pages) {
+  struct gc__page_grant grant = gc__pages_take(&heap->pages, count, alignment_pages, heap->epoch);
+  while (grant.first == GC__NONE && gc__sweep_some(heap))
+    grant = gc__pages_take(&heap->pages, count, alignment_pages, heap->epoch);
+  if (grant.first == GC__NONE && !grant.is_refused && gc__heap_grow(heap, count, alignment_pages))
+    grant = gc__pages_take(&heap->pages, count, alignment_pages, heap->epoch);
+  if (grant.first == GC__NONE) grant = gc__pages_take(&heap->pages, count, alignment_pages, 0);
+  return grant;
+}
+
+char *gc__large_take(struct gc__heap *heap, size_t bytes, size_t alignment, enum gc__kind kind, bool *is_clean) {
+  size_t pages = gc__round_up(bytes, GC__PAGE_BYTES) / GC__PAGE_BYTES;
+  size_t alignment_pages = alignment > GC__PAGE_BYTES ? alignment / GC__PAGE_BYTES : 1;
+  size_t most = heap->space.reserved_bytes / GC__PAGE_BYTES;
+  if (bytes > heap->space.reserved_bytes || alignment_pages > most) return NULL;
+  uint32_t count = pages ? (uint32_t)pages : 1;
+  gc__lock_take(&heap->lock);
+  struct gc__page_grant grant = find_pages(heap, count, (uint32_t)alignment_pages);
+  if (grant.first != GC__NONE) {
+    heap->space.runs[grant.first] = (struct gc__run){.page_count = count,
+                                                     .stamp = heap->stamp,
+                                                     .state = GC__RUN_LARGE,
+                                                     .kind = (uint8_t)kind,
+                                                     .alignment_log2 = (uint8_t)gc__highest_bit(alignment)};
+    heap->space.live[(size_t)grant.first * GC__PAGE_GRANULES] = 0;
+    claim_pages(heap, grant.first, grant.first, count);
+    link_large(heap, grant.first);
+  }
+  gc__lock_give(&heap->lock);
+  if (grant.first == GC__NONE) return NULL;
+  gc__word_add(&heap->handed_since_bytes, count * GC__PAGE_BYTES);
+  gc__word_add(&heap->large_bytes, count * GC__PAGE_BYTES);
+  gc__word_add(&heap->large_objects, 1);
+  *is_clean = grant.dirty_pages == 0;
+  return (char *)heap->space.base + (size_t)grant.first * GC__PAGE_BYTES;
+}
+
+bool gc__large_resize(struct gc__heap *heap, uint32_t first, size_t bytes) {
+  size_t pages = gc__round_up(bytes, GC__PAGE_BYTES) / GC__PAGE_BYTES, dirty = 0;
+  if (bytes <= GC__SMALL_MAX_BYTES || bytes > heap->space.reserved_bytes) return false;
+  struct gc__run *run = &heap->space.runs[first];
+  bool done = true;
+  gc__lock_take(&heap->lock);
+  uint32_t before = run->page_count, count = (uint32_t)pages;
+  if (count < before) {
+    disclaim_pages(heap, first + count, before - count);
+    gc__pages_give(&heap->pages, first + count, before - count);
+  } else if (count > before) {
+    done = gc__pages_take_after(&heap->pages, first, before, count - before, &dirty);
+    if (done) claim_pages(heap, first, first + before, count - before);
+  }
+  if (done) run->page_count = count;
+  gc__lock_give(&heap->lock);
+  if (done && count > before) {
+    char *start = (char *)heap->space.base + ((size_t)first + before) * GC__PAGE_BYTES;
+    if (dirty) memset(start, 0, (count - before) * GC__PAGE_BYTES);
+    gc__word_add(&heap->handed_since_bytes, (count - before) * GC__PAGE_BYTES);
+  }
+  return done;
+}
+
+void gc__large_release(struct gc__heap *heap, uint32_t first) {
+  GC__CHECK(gc__lock_is_held(&heap->lock));
+  struct gc__run *run = &heap->space.runs[first];
+  uint32_t count = run->page_count;
+  GC__CHECK(run->state == GC__RUN_LARGE);
+  unlink_large(heap, first);
+  run->state = GC__RUN_NONE;
+  disclaim_pages(heap, first, count);
+  gc__pages_give(&heap->pages, first, count);
+}

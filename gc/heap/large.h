@@ -1,0 +1,18 @@
+/* heap/large.h - objects of more than 8 KiB: runs of pages of their own. */
+#ifndef GC_HEAP_LARGE_H
+#define GC_HEAP_LARGE_H
+
+#include "heap/heap.h"
+
+/* A run for an object of that size, or NULL: no memory. Its contents are zero only if *is_clean. alignment: a power of
+ * two. */
+char *gc__large_take(struct gc__heap *heap, size_t bytes, size_t alignment, enum gc__kind kind, bool *is_clean);
+
+/* Lengthens or shortens the object in place to bytes, rounded up to pages. False: it stays as it was. Bytes that were
+ * not in its run before are zero afterwards. */
+bool gc__large_resize(struct gc__heap *heap, uint32_t first, size_t bytes);
+
+/* Frees it. Lock held. */
+void gc__large_release(struct gc__heap *heap, uint32_t first);
+
+#endif

@@ -1,0 +1,195 @@
+/* heap/local.c - see local.h. */
+#include "heap/local.h"
+#include "base/check.h"
+#include "heap/sweep.h"
+
+#include <string.h>
+
+/* How many batches of blocks are swept for a block with free cells before a whole free block is taken instead. */
+#define SWEEPS_FIRST 8
+
+void gc__local_open(struct gc__local *local) {
+  for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) {
+    local->cursors[i] = (struct gc__cursor){.block = GC__NONE,
+                                            .cell_bytes = gc__size_classes[i % GC__CLASS_COUNT].cell_bytes};
+    local->recycled[i].count = 0;
+  }
+}
+
+/* ---- Blocks ---- */
+
+/* What was handed out minus what was freed goes to the heap's counter now and then, to keep threads off its line. */
+static void report_handed(struct gc__heap *heap, struct gc__local *local) {
+  size_t bytes = local->unreported_bytes;
+  local->unreported_bytes = 0;
+  if ((ptrdiff_t)bytes < 0 && gc__word_peek(&heap->handed_since_bytes) < (size_t)-bytes) return;
+  gc__word_add(&heap->handed_since_bytes, bytes);
+}
+
+struct taken_block {
+  uint32_t block; /* GC__NONE: no memory */
+  bool is_clean;
+};
+
+static struct taken_block make_block(struct gc__heap *heap, enum gc__kind kind, unsigned size_class, bool *is_refused) {
+  struct gc__page_grant grant = gc__block_make(heap, kind, size_class);
+  *is_refused = grant.is_refused;
+  if (grant.first == GC__NONE) return (struct taken_block){GC__NONE, false};
+  return (struct taken_block){grant.first / GC__BLOCK_PAGES, grant.dirty_pages == 0};
+}
+
+/* In order of preference: a block with free cells that is known or soon found; free pages; what all of sweeping finds;
+ * growth. Lock held. */
+static struct taken_block find_block(struct gc__heap *heap, enum gc__kind kind, unsigned size_class) {
+  struct taken_block taken = {GC__NONE, false};
+  bool is_refused;
+  for (int sweeps = 0;; sweeps++) {
+    taken.block = gc__block_unlist(heap, kind, size_class);
+    if (taken.block != GC__NONE || sweeps == SWEEPS_FIRST || !gc__sweep_some(heap)) break;
+  }
+  if (taken.block != GC__NONE) return taken;
+  do {
+    taken.block = gc__block_unlist(heap, kind, size_class);
+    if (taken.block == GC__NONE) taken = make_block(heap, kind, size_class, &is_refused);
+    if (taken.block != GC__NONE) return taken;
+  } while (gc__sweep_some(heap));
+  if (!is_refused && gc__heap_grow(heap, GC__BLOCK_PAGES, GC__BLOCK_PAGES))
+    taken = make_block(heap, kind, size_class, &is_refused);
+  return taken;
+}
+
+static bool take_block(struct gc__heap *heap, struct gc__local *local, unsigned index) {
+  struct gc__cursor *cursor = &local->cursors[index];
+  report_handed(heap, local);
+  gc__lock_take(&heap->lock);
+  struct taken_block taken = find_block(heap, (enum gc__kind)(index / GC__CLASS_COUNT), index % GC__CLASS_COUNT);
+  gc__lock_give(&heap->lock);
+  if (taken.block == GC__NONE) return false;
+  gc__word_set(&heap->space.blocks[taken.block].owner, (size_t)local);
+  gc__block_read_occupied(heap, taken.block, local->occupied[index]);
+  gc__block_stamp(heap, taken.block);
+  cursor->block = taken.block;
+  cursor->is_clean = taken.is_clean;
+  cursor->rest = cursor->hole_end = heap->space.base + (size_t)taken.block * GC__BLOCK_BYTES;
+  return true;
+}
+
+/* Lets a block go from which no cell is pending. It may still have free ones, if it is left early. */
+static void leave_block(struct gc__heap *heap, struct gc__cursor *cursor, bool is_early) {
+  if (cursor->block == GC__NONE) return;
+  gc__lock_take(&heap->lock);
+  struct gc__block *facts = &heap->space.blocks[cursor->block];
+  gc__word_set(&facts->owner, 0);
+  facts->state = GC__BLOCK_IDLE;
+  if (is_early) gc__block_list(heap, cursor->block);
+  gc__lock_give(&heap->lock);
+  cursor->block = GC__NONE;
+  cursor->rest = cursor->hole_end = 0;
+}
+
+void gc__local_close(struct gc__heap *heap, struct gc__local *local) {
+  gc__local_before_stop(heap, local);
+  for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) {
+    struct gc__cursor *cursor = &local->cursors[i];
+    cursor->next = cursor->limit = 0;
+    leave_block(heap, cursor, true);
+  }
+  report_handed(heap, local);
+}
+
+/* ---- Cells ---- */
+
+/* The next hole of the owned block behind the current one. */
+static bool next_hole(struct gc__heap *heap, struct gc__cursor *cursor, const uint64_t *occupied) {
+  size_t base = heap->space.base + (size_t)cursor->block * GC__BLOCK_BYTES;
+  unsigned cell_granules = cursor->cell_bytes / GC__GRANULE_BYTES;
+  size_t end = GC__BLOCK_GRANULES / cell_granules * cell_granules;
+  size_t start = (cursor->hole_end - base) / GC__GRANULE_BYTES;
+  while (start < end && gc__bit_test(occupied, start)) start += cell_granules;
+  if (start >= end) return false;
+  cursor->rest = base + start * GC__GRANULE_BYTES;
+  cursor->hole_end = base + gc__bit_next(occupied, start, end) * GC__GRANULE_BYTES;
+  return true;
+}
+
+static void note_handed(struct gc__local *local, size_t bytes, unsigned cell_bytes) {
+  gc__word_poke(&local->handed_bytes, local->handed_bytes + bytes);
+  gc__word_poke(&local->handed_objects, local->handed_objects + bytes / cell_bytes);
+}
+
+/* Zeroes the next piece of the hole and makes it [next, limit). */
+static void hand_out(struct gc__heap *heap, struct gc__local *local, struct gc__cursor *cursor) {
+  size_t bytes = heap->hand_out_bytes / cursor->cell_bytes * cursor->cell_bytes;
+  if (bytes == 0) bytes = cursor->cell_bytes;
+  if (bytes > cursor->hole_end - cursor->rest) bytes = cursor->hole_end - cursor->rest;
+  if (!cursor->is_clean) memset((void *)cursor->rest, 0, bytes);
+  gc__block_set_young(heap, cursor->rest, cursor->rest + bytes);
+  gc__word_poke(&cursor->next, cursor->rest);
+  gc__word_poke(&cursor->limit, cursor->rest + bytes);
+  cursor->rest += bytes;
+  local->unreported_bytes += bytes;
+  note_handed(local, bytes, cursor->cell_bytes);
+}
+
+/* A cell that this thread freed becomes a piece of its own. */
+static bool hand_out_recycled(struct gc__heap *heap, struct gc__local *local, unsigned index) {
+  struct gc__cursor *cursor = &local->cursors[index];
+  struct gc__recycled *recycled = &local->recycled[index];
+  if (!recycled->count) return false;
+  size_t granule = recycled->granules[--recycled->count];
+  size_t cell = heap->space.base + granule * GC__GRANULE_BYTES;
+  memset((void *)cell, 0, cursor->cell_bytes);
+  gc__block_set_young(heap, cell, cell + cursor->cell_bytes);
+  gc__byte_poke(&heap->space.live[granule], 0);
+  gc__word_poke(&cursor->next, cell);
+  gc__word_poke(&cursor->limit, cell + cursor->cell_bytes);
+  local->unreported_bytes += cursor->cell_bytes;
+  note_handed(local, cursor->cell_bytes, cursor->cell_bytes);
+  return true;
+}
+
+bool gc__local_refill(struct gc__heap *heap, struct gc__local *local, enum gc__kind kind, unsigned size_class) {
+  unsigned index = (unsigned)kind * GC__CLASS_COUNT + size_class;
+  struct gc__cursor *cursor = &local->cursors[index];
+  GC__CHECK(cursor->next == cursor->limit);
+  if (hand_out_recycled(heap, local, index)) return true;
+  while (cursor->rest == cursor->hole_end) {
+    if (cursor->block != GC__NONE && next_hole(heap, cursor, local->occupied[index])) break;
+    leave_block(heap, cursor, false);
+    if (!take_block(heap, local, index)) return false;
+  }
+  hand_out(heap, local, cursor);
+  return true;
+}
+
+bool gc__local_recycle(struct gc__heap *heap, struct gc__local *local, struct gc__place place) {
+  size_t block = place.granule / GC__BLOCK_GRANULES;
+  unsigned index = (unsigned)place.kind * GC__CLASS_COUNT + heap->space.blocks[block].size_class;
+  struct gc__recycled *recycled = &local->recycled[index];
+  if (recycled->count == GC__RECYCLED_MOST || place.granule > UINT32_MAX) return false;
+  gc__byte_poke(&heap->space.live[place.granule], GC__LIVE_RECYCLED);
+  recycled->granules[recycled->count++] = (uint32_t)place.granule;
+  return true;
+}
+
+/* ---- Stops ---- */
+
+void gc__local_before_stop(struct gc__heap *heap, struct gc__local *local) {
+  for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) {
+    const struct gc__cursor *cursor = &local->cursors[i];
+    struct gc__recycled *recycled = &local->recycled[i];
+    if (cursor->next != cursor->limit) gc__block_clear_young(heap, cursor->next, cursor->limit);
+    while (recycled->count) heap->space.live[recycled->granules[--recycled->count]] = 0;
+  }
+}
+
+/* The blocks stay owned. A pending piece may also lie in a block that is not: a recycled cell. */
+void gc__local_after_stop(struct gc__heap *heap, struct gc__local *local) {
+  for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) {
+    const struct gc__cursor *cursor = &local->cursors[i];
+    if (cursor->block != GC__NONE) gc__block_stamp(heap, cursor->block);
+    if (cursor->next == cursor->limit) continue;
+    gc__block_stamp(heap, (uint32_t)((cursor->next - heap->space.base) >> GC__BLOCK_LOG2));
+    gc__block_set_young(heap, cursor->next, cursor->limit);
+  }
+}

@@ -1,0 +1,74 @@
+/* heap/local.h - a thread's part of the heap: where its next objects come from.
+ *
+ * For each kind and size class a thread has a cursor: a piece of zeroed cells [next, limit) that it hands out by a bump,
+ * without a lock or an atomic operation. Behind the piece lies the rest of a hole (free cells in a row), behind that the
+ * rest of a block that the thread owns.
+ *
+ * [local.keep] A stop leaves next and limit as they are, wherever it hits: the fast path reads next, compares with limit
+ * and stores next + cell. A thread that was stopped before its store finds its piece unchanged, still its own, and still
+ * unallocated. A stop after the store finds the new object's address in a register.
+ * [local.pending] Cells in [next, limit) have their young bits set between stops, so that nobody else takes them, and are
+ * not allocated. The stop clears those bits (gc__local_before_stop), and sets them anew afterwards.
+ * [local.recycled] Cells that this thread freed by hand wait in short stacks with GC__LIVE_RECYCLED in their byte. They
+ * are dropped at each stop.
+ */
+#ifndef GC_HEAP_LOCAL_H
+#define GC_HEAP_LOCAL_H
+
+#include "heap/block.h"
+#include "heap/heap.h"
+
+struct gc__cursor {
+  size_t next, limit;      /* addresses; next == limit == 0 at first */
+  size_t rest, hole_end;   /* of the current hole, what was not handed to [next, limit) yet */
+  uint32_t block;          /* owned; GC__NONE: none */
+  uint16_t cell_bytes;
+  bool is_clean;           /* the block's memory was zero when it was made */
+};
+
+#define GC__RECYCLED_MOST 16u
+struct gc__recycled {
+  uint32_t count;
+  uint32_t granules[GC__RECYCLED_MOST]; /* their first granules: 32 bits name those of the first 64 GiB */
+};
+
+#define GC__CURSOR_COUNT (GC__KIND_COUNT * GC__CLASS_COUNT)
+
+struct gc__local {
+  struct gc__cursor cursors[GC__CURSOR_COUNT]; /* by kind, then class */
+  size_t handed_bytes, handed_objects;         /* in all; pending cells included */
+  size_t freed_bytes;                          /* by hand, in all */
+  size_t unreported_bytes;                     /* handed out, not yet added to handed_since_bytes; may be negative */
+  struct gc__recycled recycled[GC__CURSOR_COUNT];
+  uint64_t occupied[GC__CURSOR_COUNT][GC__BLOCK_WORDS]; /* of the owned blocks, when they were taken */
+};
+
+/* Memory is all zero before. */
+void gc__local_open(struct gc__local *local);
+
+/* Gives all blocks back. By the thread itself, or when it can run no more. */
+void gc__local_close(struct gc__heap *heap, struct gc__local *local);
+
+/* Fills [next, limit) of a cursor that is empty. False: no memory. */
+bool gc__local_refill(struct gc__heap *heap, struct gc__local *local, enum gc__kind kind, unsigned size_class);
+
+/* Keeps a freed cell for this thread's next allocation of its class; false: no room. Its young bit is clear. */
+bool gc__local_recycle(struct gc__heap *heap, struct gc__local *local, struct gc__place place);
+
+/* World stopped, before roots are scanned and after the trace ended. */
+void gc__local_before_stop(struct gc__heap *heap, struct gc__local *local);
+void gc__local_after_stop(struct gc__heap *heap, struct gc__local *local);
+
+static inline struct gc__cursor *gc__local_cursor(struct gc__local *local, enum gc__kind kind, unsigned size_class) {
+  return &local->cursors[(unsigned)kind * GC__CLASS_COUNT + size_class];
+}
+
+/* The fast path: a cell, or NULL where the piece is empty. See [local.keep]: the order of the two accesses to next. */
+static GC__INLINE void *gc__cursor_bump(struct gc__cursor *cursor) {
+  size_t cell = gc__word_peek(&cursor->next);
+  if (GC__UNLIKELY(cell == cursor->limit)) return NULL;
+  gc__word_poke(&cursor->next, cell + cursor->cell_bytes);
+  return (void *)cell;
+}
+
+#endif

@@ -1,0 +1,58 @@
+/* heap/object.c - see object.h. */
+#include "heap/object.h"
+#include "base/check.h"
+#include "heap/block.h"
+#include "heap/large.h"
+
+/* Whether a cell with a set young bit waits in its owner's piece for a later allocation. The owner may be running: what
+ * is read of its cursor is old at worst, and an address that the caller got from the owner was allocated before that. */
+static bool is_pending(const struct gc__heap *heap, const struct gc__place *place) {
+  const struct gc__block *facts = &heap->space.blocks[place->granule / GC__BLOCK_GRANULES];
+  struct gc__local *owner = (struct gc__local *)gc__word_get(&facts->owner);
+  if (!owner) return false;
+  const struct gc__cursor *cursor = gc__local_cursor(owner, place->kind, facts->size_class);
+  size_t cell = (size_t)gc__space_address(&heap->space, place->granule);
+  return cell >= gc__word_peek(&cursor->next) && cell < gc__word_peek(&cursor->limit);
+}
+
+struct gc__place gc__object_find(const struct gc__heap *heap, const void *address) {
+  const struct gc__place none = {.granule = SIZE_MAX};
+  if (!gc__space_contains(&heap->space, address)) return none;
+  struct gc__place place = gc__space_place(&heap->space, gc__space_offset(&heap->space, address));
+  if (gc__place_is_none(place) || !gc__heap_is_given(heap, place.granule)) return none;
+  return !place.is_large && is_pending(heap, &place) ? none : place;
+}
+
+static bool free_large(struct gc__heap *heap, struct gc__local *local, struct gc__place place) {
+  uint32_t first = (uint32_t)(place.granule / GC__PAGE_GRANULES);
+  gc__lock_take(&heap->lock);
+  bool is_ours = heap->space.runs[first].state == GC__RUN_LARGE;
+  if (is_ours) gc__large_release(heap, first);
+  gc__lock_give(&heap->lock);
+  if (is_ours) local->unreported_bytes -= place.bytes;
+  return is_ours;
+}
+
+/* Of several threads that free the same cell at once, exactly one wins the byte or the bit. A cell of a block whose young
+ * bits count may be kept by this thread; any other is found by its byte when its block is looked at next. */
+static bool free_cell(struct gc__heap *heap, struct gc__local *local, struct gc__place place) {
+  uint32_t block = (uint32_t)(place.granule / GC__BLOCK_GRANULES);
+  bool is_stamped = heap->space.entries[block].stamp == heap->stamp;
+  uint8_t *live = &heap->space.live[place.granule];
+  if (gc__byte_peek(live) == heap->epoch) {
+    if (!gc__byte_swap_if(live, heap->epoch, 0)) return false;
+  } else if (!is_stamped || !gc__block_clear_young_cell(heap, place.granule)) {
+    return false;
+  }
+  local->unreported_bytes -= place.bytes;
+  if (!is_stamped || !gc__local_recycle(heap, local, place)) gc__block_note_freed(heap, block);
+  return true;
+}
+
+bool gc__object_free(struct gc__heap *heap, struct gc__local *local, const void *address) {
+  struct gc__place place = gc__object_find(heap, address);
+  if (gc__place_is_none(place) || gc__space_address(&heap->space, place.granule) != address) return false;
+  bool done = place.is_large ? free_large(heap, local, place) : free_cell(heap, local, place);
+  if (done) gc__word_poke(&local->freed_bytes, local->freed_bytes + place.bytes);
+  return done;
+}

@@ -1,0 +1,260 @@
+/* heap/pages.c - see pages.h. */
+#include "heap/pages.h"
+#include "base/check.h"
+#include "os/report.h"
+
+#define EXACT_BINS   32u
+#define BIN_SUB_LOG2 3u
+
+/* How many runs of a list are looked at for the best fit before the first that fits is taken. */
+#define PROBES_MOST 32
+
+static unsigned bin_of(uint32_t page_count) {
+  if (page_count <= EXACT_BINS) return page_count - 1;
+  unsigned log2 = gc__highest_bit(page_count);
+  unsigned sub = (page_count >> (log2 - BIN_SUB_LOG2)) & ((1u << BIN_SUB_LOG2) - 1);
+  return EXACT_BINS + ((log2 - 5) << BIN_SUB_LOG2) + sub;
+}
+
+void gc__pages_open(struct gc__pages *pages, struct gc__space *space) {
+  *pages = (struct gc__pages){.space = space};
+  for (unsigned i = 0; i < GC__RUN_BIN_COUNT; i++) pages->bins[i] = GC__NONE;
+}
+
+static struct gc__run *run_at(const struct gc__pages *pages, uint32_t first) { return &pages->space->runs[first]; }
+
+static void link_free(struct gc__pages *pages, uint32_t first, uint32_t count) {
+  struct gc__space *space = pages->space;
+  unsigned bin = bin_of(count);
+  uint32_t next = pages->bins[bin];
+  space->runs[first] =
+      (struct gc__run){.page_count = count, .next = next, .before = GC__NONE, .state = GC__RUN_FREE};
+  if (next != GC__NONE) run_at(pages, next)->before = first;
+  pages->bins[bin] = first;
+  gc__bit_set(pages->filled, bin);
+  space->run_heads[first] = space->run_heads[first + count - 1] = first + 1;
+}
+
+static void unlink_free(struct gc__pages *pages, uint32_t first) {
+  struct gc__run *run = run_at(pages, first);
+  unsigned bin = bin_of(run->page_count);
+  GC__CHECK(run->state == GC__RUN_FREE);
+  if (run->next != GC__NONE) run_at(pages, run->next)->before = run->before;
+  if (run->before != GC__NONE) run_at(pages, run->before)->next = run->next;
+  else pages->bins[bin] = run->next;
+  if (pages->bins[bin] == GC__NONE) pages->filled[bin / 64] &= ~((uint64_t)1 << bin % 64);
+  run->state = GC__RUN_NONE;
+  pages->space->run_heads[first] = pages->space->run_heads[first + run->page_count - 1] = 0;
+}
+
+static size_t count_dirty(const struct gc__space *space, uint32_t first, uint32_t count) {
+  size_t end = (size_t)first + count, dirty = 0;
+  for (size_t word = first / 64; word * 64 < end; word++)
+    dirty += gc__bit_count(space->dirty_pages[word] & gc__bits_of_range(word, first, end));
+  return dirty;
+}
+
+static void set_dirty(struct gc__space *space, uint32_t first, uint32_t count, bool dirty) {
+  size_t end = (size_t)first + count;
+  for (size_t word = first / 64; word * 64 < end; word++) {
+    uint64_t mask = gc__bits_of_range(word, first, end);
+    if (dirty) space->dirty_pages[word] |= mask;
+    else space->dirty_pages[word] &= ~mask;
+  }
+}
+
+/* ---- Taking ---- */
+
+/* The first page of [first, end) from which count pages carry no mark of this epoch, or GC__NONE. */
+static uint32_t skip_black(const struct gc__space *space, uint32_t first, uint32_t count, uint32_t alignment,
+                           uint32_t end, uint8_t epoch) {
+  for (uint32_t page = first; page - first < count; page++) {
+    if (space->black_pages[page] != epoch) continue;
+    first = (uint32_t)gc__round_up((size_t)page + 1, alignment);
+    if ((size_t)first + count > end) return GC__NONE;
+    page = first - 1;
+  }
+  return first;
+}
+
+/* Where in a free run the request would lie, or GC__NONE. shy_epoch 0: black pages are fine. */
+static uint32_t fit(const struct gc__pages *pages, uint32_t run_first, uint32_t count, uint32_t alignment,
+                    uint8_t shy_epoch) {
+  size_t end = (size_t)run_first + run_at(pages, run_first)->page_count;
+  size_t first = gc__round_up(run_first, alignment);
+  if (first + count > end) return GC__NONE;
+  if (!shy_epoch) return (uint32_t)first;
+  return skip_black(pages->space, (uint32_t)first, count, alignment, (uint32_t)end, shy_epoch);
+}
+
+struct choice {
+  uint32_t run, first;
+};
+
+/* The shortest fitting run of a list, among those that are probed. */
+static struct choice choose_in_bin(const struct gc__pages *pages, unsigned bin, uint32_t count, uint32_t alignment,
+                                   uint8_t shy_epoch) {
+  struct choice best = {GC__NONE, GC__NONE};
+  uint32_t best_count = UINT32_MAX;
+  int probes = PROBES_MOST;
+  for (uint32_t run = pages->bins[bin]; run != GC__NONE && (probes-- > 0 || best.run == GC__NONE);
+       run = run_at(pages, run)->next) {
+    uint32_t run_count = run_at(pages, run)->page_count;
+    if (run_count >= best_count) continue;
+    uint32_t first = fit(pages, run, count, alignment, shy_epoch);
+    if (first == GC__NONE) continue;
+    best = (struct choice){run, first};
+    best_count = run_count;
+    if (run_count == count) break;
+  }
+  return best;
+}
+
+static struct choice choose(const struct gc__pages *pages, uint32_t count, uint32_t alignment, uint8_t shy_epoch) {
+  struct choice choice = {GC__NONE, GC__NONE};
+  unsigned bin = bin_of(count);
+  while (choice.run == GC__NONE) {
+    bin = (unsigned)gc__bit_next(pages->filled, bin, GC__RUN_BIN_COUNT);
+    if (bin == GC__RUN_BIN_COUNT) break;
+    choice = choose_in_bin(pages, bin++, count, alignment, shy_epoch);
+  }
+  return choice;
+}
+
+/* Cuts [first, first + count) out of the free run that contains it; what is left on both sides stays free. */
+static void cut(struct gc__pages *pages, uint32_t run_first, uint32_t first, uint32_t count) {
+  uint32_t run_end = run_first + run_at(pages, run_first)->page_count;
+  unlink_free(pages, run_first);
+  if (first > run_first) link_free(pages, run_first, first - run_first);
+  if (run_end > first + count) link_free(pages, first + count, run_end - first - count);
+  pages->free_pages -= count;
+}
+
+/* Charges the clean ones of these free pages. Where the budget is short, other free pages lose their memory first. */
+static bool charge(struct gc__pages *pages, uint32_t first, uint32_t count, size_t *dirty_pages) {
+  for (bool again = false;; again = true) {
+    size_t dirty = count_dirty(pages->space, first, count);
+    if (gc__budget_take(pages->space->budget, (count - dirty) * GC__PAGE_BYTES)) {
+      set_dirty(pages->space, first, count, true);
+      pages->dirty_free_pages -= dirty;
+      *dirty_pages = dirty;
+      return true;
+    }
+    if (again || !gc__pages_discard(pages, count)) return false;
+  }
+}
+
+struct gc__page_grant gc__pages_take(struct gc__pages *pages, uint32_t count, uint32_t alignment_pages,
+                                     uint8_t shy_epoch) {
+  struct gc__page_grant grant = {.first = GC__NONE};
+  struct choice choice = choose(pages, count, alignment_pages, shy_epoch);
+  if (choice.run == GC__NONE) return grant;
+  grant.is_refused = !charge(pages, choice.first, count, &grant.dirty_pages);
+  if (grant.is_refused) return grant;
+  cut(pages, choice.run, choice.first, count);
+  grant.first = choice.first;
+  return grant;
+}
+
+bool gc__pages_take_after(struct gc__pages *pages, uint32_t first, uint32_t count, uint32_t more,
+                          size_t *dirty_pages) {
+  uint32_t next = first + count;
+  if ((size_t)next * GC__PAGE_BYTES >= pages->space->span_bytes) return false;
+  if (pages->space->run_heads[next] != next + 1 || run_at(pages, next)->state != GC__RUN_FREE) return false;
+  if (run_at(pages, next)->page_count < more || !charge(pages, next, more, dirty_pages)) return false;
+  cut(pages, next, next, more);
+  return true;
+}
+
+/* ---- Giving back ---- */
+
+/* The free run that ends just before a page, or GC__NONE. */
+static uint32_t free_run_before(const struct gc__pages *pages, uint32_t first) {
+  uint32_t head = first ? pages->space->run_heads[first - 1] : 0;
+  return head && run_at(pages, head - 1)->state == GC__RUN_FREE ? head - 1 : GC__NONE;
+}
+
+static uint32_t free_run_at(const struct gc__pages *pages, uint32_t first) {
+  if ((size_t)first * GC__PAGE_BYTES >= pages->space->span_bytes) return GC__NONE;
+  bool is_free = pages->space->run_heads[first] == first + 1 && run_at(pages, first)->state == GC__RUN_FREE;
+  return is_free ? first : GC__NONE;
+}
+
+/* The caller cleared run_heads of the pages, unless they never had any. */
+static void join_and_link(struct gc__pages *pages, uint32_t first, uint32_t count) {
+  uint32_t before = free_run_before(pages, first), after = free_run_at(pages, first + count);
+  pages->free_pages += count;
+  if (after != GC__NONE) {
+    count += run_at(pages, after)->page_count;
+    unlink_free(pages, after);
+  }
+  if (before != GC__NONE) {
+    count += run_at(pages, before)->page_count;
+    unlink_free(pages, before);
+    first = before;
+  }
+  link_free(pages, first, count);
+}
+
+void gc__pages_give(struct gc__pages *pages, uint32_t first, uint32_t count) {
+  pages->dirty_free_pages += count_dirty(pages->space, first, count);
+  join_and_link(pages, first, count);
+}
+
+bool gc__pages_grow(struct gc__pages *pages, uint32_t count, uint32_t alignment_pages) {
+  struct gc__space *space = pages->space;
+  size_t first = space->span_bytes / GC__PAGE_BYTES;
+  size_t start = first;
+  uint32_t tail = free_run_before(pages, (uint32_t)first);
+  if (tail != GC__NONE) start = tail;
+  if (gc__round_up(start, alignment_pages) + count <= first) start = first; /* fits, but was not wanted: black pages */
+  size_t end = gc__round_up(start, alignment_pages) + count;
+  if (end > GC__NONE / 2) return false;
+  if (!gc__space_extend(space, (end - first) * GC__PAGE_BYTES)) return false;
+  join_and_link(pages, (uint32_t)first, (uint32_t)(space->span_bytes / GC__PAGE_BYTES - first));
+  return true;
+}
+
+/* ---- Returning memory to the system ---- */
+
+/* Discards the dirty pages of a free run, at most that many; how many it were. */
+static size_t discard_in_run(struct gc__pages *pages, uint32_t first, uint32_t count, size_t most) {
+  struct gc__space *space = pages->space;
+  size_t end = (size_t)first + count, done = 0;
+  for (size_t page = first; page < end && done < most;) {
+    page = gc__bit_next(space->dirty_pages, page, end);
+    size_t stop = page;
+    while (stop < end && stop - page < most - done && gc__bit_test(space->dirty_pages, stop)) stop++;
+    if (stop == page) break;
+    if (!gc__os_discard((char *)space->base + page * GC__PAGE_BYTES, (stop - page) * GC__PAGE_BYTES)) break;
+    set_dirty(space, (uint32_t)page, (uint32_t)(stop - page), false);
+    done += stop - page;
+    page = stop;
+  }
+  pages->dirty_free_pages -= done;
+  gc__budget_give(space->budget, done * GC__PAGE_BYTES);
+  return done;
+}
+
+size_t gc__pages_discard(struct gc__pages *pages, size_t count) {
+  size_t done = 0;
+  for (unsigned bin = GC__RUN_BIN_COUNT; bin-- > 0 && done < count && pages->dirty_free_pages;)
+    for (uint32_t run = pages->bins[bin]; run != GC__NONE && done < count; run = run_at(pages, run)->next)
+      done += discard_in_run(pages, run, run_at(pages, run)->page_count, count - done);
+  return done;
+}
+
+void gc__pages_verify(const struct gc__pages *pages) {
+  size_t free_pages = 0, dirty = 0;
+  for (unsigned bin = 0; bin < GC__RUN_BIN_COUNT; bin++)
+    for (uint32_t run = pages->bins[bin]; run != GC__NONE; run = run_at(pages, run)->next) {
+      uint32_t count = run_at(pages, run)->page_count;
+      gc__verify(run_at(pages, run)->state == GC__RUN_FREE && bin_of(count) == bin, "pages.heads");
+      gc__verify(pages->space->run_heads[run] == run + 1 && pages->space->run_heads[run + count - 1] == run + 1,
+                 "pages.heads");
+      gc__verify(free_run_before(pages, run) == GC__NONE && free_run_at(pages, run + count) == GC__NONE, "pages.whole");
+      free_pages += count;
+      dirty += count_dirty(pages->space, run, count);
+    }
+  gc__verify(free_pages == pages->free_pages && dirty == pages->dirty_free_pages, "pages.counts");
+}

@@ -1,0 +1,124 @@
+/* heap/space.h - the address space of the heap, and the tables that lie beside it.
+ *
+ * One contiguous reservation holds all objects, so that "may this word be a pointer?" is one subtraction and one
+ * comparison. It is used from the front: [0, span) is committed and may hold objects. Positions in it are offsets;
+ * granules (16 bytes), pages (4 KiB) and blocks (64 KiB) are numbered from its start, and each table is an array over
+ * one of these numbers, reserved whole and committed with the span.
+ *
+ * [space.entry] The entry of a block tells all that marking needs about a word into it: cells of one size class and kind,
+ * page runs, or nothing. 8 bytes a block, so that a heap of 1 GiB has 128 KiB of entries, which stay in the cache.
+ * [space.live] The liveness byte of an object's first granule says whether it is live: heap/liveness.h. Other granules'
+ * bytes are never equal to a live value.
+ */
+#ifndef GC_HEAP_SPACE_H
+#define GC_HEAP_SPACE_H
+
+#include "base/bits.h"
+#include "heap/size_class.h"
+#include "os/memory.h"
+
+#define GC__PAGE_LOG2       12u
+#define GC__PAGE_BYTES      ((size_t)1 << GC__PAGE_LOG2)
+#define GC__PAGE_GRANULES   (GC__PAGE_BYTES / GC__GRANULE_BYTES)
+#define GC__BLOCK_PAGES     (GC__BLOCK_BYTES / GC__PAGE_BYTES)
+#define GC__CHUNK_BYTES     GC__HUGE_PAGE_BYTES /* the span grows in whole chunks */
+#define GC__NONE            UINT32_MAX          /* no page, no block */
+
+/* What a block's objects are. Roots are scanned like the others, and live until they are freed by hand; aligned ones
+ * are scanned objects that asked for more than 16 bytes of alignment, so that gc_realloc knows them. */
+enum gc__kind { GC__KIND_SCANNED, GC__KIND_LEAF, GC__KIND_ROOT, GC__KIND_ALIGNED, GC__KIND_COUNT };
+
+#define GC__SHAPE_GRANULES  0x3ffu  /* granules in a cell; 0: no cells here */
+#define GC__SHAPE_KIND_LOG2 10u
+#define GC__SHAPE_PAGES     0x8000u /* page runs: look at run_heads */
+
+struct gc__block_entry {
+  uint32_t reciprocal; /* of the cell's granules */
+  uint16_t shape;      /* GC__SHAPE_...; 0: nothing is here */
+  uint16_t stamp;      /* the stop before which cells were last handed out here: see heap/block.h [block.young] */
+};
+_Static_assert(sizeof(struct gc__block_entry) == 8, "entries are small to stay in the cache");
+
+/* Slow-path facts of a block: heap/block.h. */
+struct gc__block {
+  volatile size_t owner;           /* address of the struct gc__local that hands out its cells, or 0 */
+  uint32_t next;                   /* in a list of available blocks; GC__NONE ends it */
+  uint32_t root_next, root_before; /* in the list of blocks of root objects */
+  volatile unsigned freed_cells;   /* by hand since it was last looked at */
+  uint8_t state, size_class, kind;
+  volatile uint8_t black_epoch;    /* the epoch in which a false root word hit free memory here, or 0 */
+  volatile uint8_t must_rescan;    /* a marked object here was not scanned: collect/trace.h [trace.overflow] */
+};
+
+/* A run of pages: heap/pages.h. Valid at the number of its first page. */
+struct gc__run {
+  uint32_t page_count;
+  uint32_t next, before; /* in a list of free runs or of large objects; GC__NONE ends it */
+  uint16_t stamp;        /* of a large object: the stop before which it was made */
+  uint8_t state, kind;
+  uint8_t alignment_log2;
+};
+
+struct gc__space {
+  uintptr_t base;
+  size_t reserved_bytes, span_bytes;
+  uint8_t *live;                   /* a granule */
+  struct gc__block_entry *entries; /* a block */
+  struct gc__block *blocks;        /* a block */
+  uint64_t (*young)[GC__BLOCK_WORDS]; /* a block, a bit a granule: [block.young] */
+  uint32_t *run_heads;             /* a page: number of its run's first page, plus 1; 0: in no run */
+  struct gc__run *runs;            /* a page */
+  uint8_t *black_pages;            /* a page: the epoch in which a false root word hit it while it was free */
+  uint64_t *dirty_pages;           /* a bit a page: has memory behind it that may not be zero */
+  struct gc__budget *budget;
+  struct gc__region tables[8];     /* the memory of the tables above, in their order */
+};
+
+/* Reserves addresses for at most reserve_bytes of objects, less if the system grants less. False: not even a little. */
+bool gc__space_open(struct gc__space *space, struct gc__budget *budget, size_t reserve_bytes);
+void gc__space_close(struct gc__space *space);
+
+/* Lengthens the span by at least that many bytes. False: no memory for the tables, or no addresses left. */
+bool gc__space_extend(struct gc__space *space, size_t bytes);
+
+static inline size_t gc__space_offset(const struct gc__space *space, const void *address) {
+  return (uintptr_t)address - space->base;
+}
+static inline char *gc__space_address(const struct gc__space *space, size_t granule) {
+  return (char *)space->base + granule * GC__GRANULE_BYTES;
+}
+static inline bool gc__space_contains(const struct gc__space *space, const void *address) {
+  return gc__space_offset(space, address) < space->span_bytes;
+}
+
+/* Where an offset lies: the first granule of the cell or large object, live or not, that contains it. */
+struct gc__place {
+  size_t granule; /* SIZE_MAX: no cell and no large object is there */
+  size_t bytes;   /* of the cell or run */
+  enum gc__kind kind;
+  bool is_large;
+};
+
+/* Preconditions: offset < span_bytes. At most two dependent loads. */
+static GC__INLINE size_t gc__space_granule_of(const struct gc__space *space, size_t offset) {
+  size_t block = offset >> GC__BLOCK_LOG2;
+  struct gc__block_entry entry = space->entries[block];
+  unsigned cell_granules = entry.shape & GC__SHAPE_GRANULES;
+  if (GC__LIKELY(cell_granules)) {
+    unsigned in_block = (unsigned)(offset >> GC__GRANULE_LOG2) & (GC__BLOCK_GRANULES - 1);
+    unsigned first = gc__cell_of(in_block, entry.reciprocal) * cell_granules;
+    if (GC__UNLIKELY(first + cell_granules > GC__BLOCK_GRANULES)) return SIZE_MAX;
+    return (block << (GC__BLOCK_LOG2 - GC__GRANULE_LOG2)) + first;
+  }
+  if (!(entry.shape & GC__SHAPE_PAGES)) return SIZE_MAX;
+  uint32_t head = space->run_heads[offset >> GC__PAGE_LOG2];
+  return head ? (size_t)(head - 1) * GC__PAGE_GRANULES : SIZE_MAX;
+}
+
+struct gc__place gc__space_place(const struct gc__space *space, size_t offset);
+
+static inline enum gc__kind gc__entry_kind(struct gc__block_entry entry) {
+  return (enum gc__kind)((entry.shape & ~GC__SHAPE_PAGES) >> GC__SHAPE_KIND_LOG2);
+}
+
+#endif

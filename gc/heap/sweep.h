@@ -1,0 +1,24 @@
+/* heap/sweep.h - finding what a trace left free, a few blocks at a time.
+ *
+ * After a trace no memory is touched: allocation looks at blocks when it needs one, in order of their addresses. A block
+ * without a live cell goes back to the pages, one with some free cells into the list of its class. What is left over is
+ * swept before the next trace starts. Large objects are few and are swept at once.
+ */
+#ifndef GC_HEAP_SWEEP_H
+#define GC_HEAP_SWEEP_H
+
+#include "heap/heap.h"
+
+/* Everything is unswept from now on, and all lists of available blocks are empty. World stopped. */
+void gc__sweep_begin(struct gc__heap *heap);
+
+/* Looks at some more blocks. Lock held; it is given up meanwhile. False: there were none left. */
+bool gc__sweep_some(struct gc__heap *heap);
+
+/* Sweeps all that is left, and gives memory back to the system. */
+void gc__sweep_finish(struct gc__heap *heap);
+
+/* Frees the large objects that the last trace did not mark. */
+void gc__sweep_large(struct gc__heap *heap);
+
+#endif

@@ -1,0 +1,187 @@
+/* init.c - starting and ending the library; attaching threads to it. */
+#include "runtime.h"
+#include "mode/mark_sweep.h"
+#include "os/valgrind.h"
+#include "tools/verify.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Addresses for objects: this much, or twice the machine's memory, where the system grants it. */
+#define RESERVE_BYTES ((size_t)1 << 40)
+
+/* Tools that map all of memory a second time leave less room. */
+#define RESERVE_UNDER_TOOLS_BYTES ((size_t)1 << 35)
+
+/* Of a limited address space, the part that the heap may take; its tables take 8 % more, the program wants the rest. */
+#define HEAP_ADDRESS_SHARE 4
+
+struct gc__runtime gc__runtime;
+
+static struct gc__lock life_lock = GC__LOCK_INIT(GC__RANK_LIFE);
+static pthread_once_t process_once = PTHREAD_ONCE_INIT;
+static pthread_key_t exit_key;
+
+/* ---- Threads that end, forks, the end of the process ---- */
+
+/* Destructors of the program's own keys may still use objects: this one waits for the last round but one. */
+static void detach_at_exit(void *value) {
+  struct gc__thread *thread = value;
+  if (thread != gc__self) return;
+  if (++thread->exit_passes < PTHREAD_DESTRUCTOR_ITERATIONS - 1) pthread_setspecific(exit_key, thread);
+  else gc__world_detach(&gc__runtime.collector.world);
+}
+
+static void before_fork(void) {
+  gc__lock_take(&life_lock);
+  if (gc__runtime.is_running) gc__collector_before_fork(&gc__runtime.collector);
+}
+
+static void after_fork_in_parent(void) {
+  if (gc__runtime.is_running) gc__collector_after_fork_in_parent(&gc__runtime.collector);
+  gc__lock_give(&life_lock);
+}
+
+static void after_fork_in_child(void) {
+  if (gc__runtime.is_running) gc__collector_after_fork_in_child(&gc__runtime.collector);
+  gc__lock_give(&life_lock);
+}
+
+static void write_statistics_at_exit(void) {
+  if (gc__runtime.is_running) gc__statistics_write();
+}
+
+static void prepare_process(void) {
+  pthread_key_create(&exit_key, detach_at_exit);
+  pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+  atexit(write_statistics_at_exit);
+}
+
+/* ---- Start ---- */
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define IS_SANITIZED 1
+#endif
+#endif
+#ifndef IS_SANITIZED
+#define IS_SANITIZED 0
+#endif
+
+static size_t choose_reserve_bytes(void) {
+  if (IS_SANITIZED || gc__valgrind_is_there()) return RESERVE_UNDER_TOOLS_BYTES;
+  size_t memory = gc__os_memory_limit_bytes(), addresses = gc__os_address_limit_bytes();
+  size_t wanted = memory < SIZE_MAX / 4 && memory * 2 > RESERVE_BYTES ? memory * 2 : RESERVE_BYTES;
+  return wanted < addresses / HEAP_ADDRESS_SHARE ? wanted : addresses / HEAP_ADDRESS_SHARE;
+}
+
+static int start(const struct gc_options *options) {
+  struct gc__runtime *runtime = &gc__runtime;
+  struct gc__settings *settings = &runtime->settings;
+  int error = gc__settings_read(settings, options);
+  if (error) return error;
+  gc__os_fail_request(settings->fail_request);
+  struct gc__collector_settings wanted = {
+      .reserve_bytes = choose_reserve_bytes(),
+      .initial_bytes = settings->options.initial_bytes,
+      .limit_bytes = settings->options.limit_bytes,
+      .growth_percent = settings->options.growth_percent,
+      .markers = settings->options.markers ? settings->options.markers : gc__os_processors(),
+      .stop_signal = settings->options.stop_signal,
+      .interior_in_heap = settings->options.interior_in_heap,
+      .keeps_records = settings->statistics_path != NULL,
+      .own_state = {(uintptr_t)runtime, (uintptr_t)(runtime + 1)},
+  };
+  error = gc__collector_open(&runtime->collector, &runtime->budget, &wanted);
+  if (error) return error;
+  runtime->collector.collect_stopped = gc__mark_sweep_collect;
+  if (settings->check_heap) runtime->collector.inspect_stopped = gc__verify_heap;
+  if (settings->stress_allocation) runtime->collector.heap.hand_out_bytes = 1;
+  runtime->process_id = gc__os_process_id();
+  gc__flag_set(&runtime->is_running, 1);
+  return 0;
+}
+
+static int attach_self(void) {
+  int error = gc__world_attach(&gc__runtime.collector.world);
+  if (!error) pthread_setspecific(exit_key, gc__self);
+  return error;
+}
+
+/* A process that shuts down and starts again begins with an empty runtime: only then is nothing left of the last one. */
+static void stop_running(void) {
+  gc__collector_close(&gc__runtime.collector);
+  gc__events_forget();
+  memset(&gc__runtime, 0, sizeof gc__runtime);
+}
+
+int gc_init(const struct gc_options *options) {
+  int error = EALREADY;
+  pthread_once(&process_once, prepare_process);
+  gc__lock_take(&life_lock);
+  if (!gc__runtime.is_running) {
+    error = start(options);
+    if (!error && (error = attach_self())) stop_running();
+    if (error) memset(&gc__runtime, 0, sizeof gc__runtime);
+  }
+  gc__lock_give(&life_lock);
+  if (error) errno = error;
+  return error;
+}
+
+struct gc__thread *gc__attach_slow(void) {
+  int error = 0;
+  pthread_once(&process_once, prepare_process);
+  gc__lock_take(&life_lock);
+  if (!gc__runtime.is_running) error = start(NULL);
+  if (!error) error = attach_self();
+  gc__lock_give(&life_lock);
+  if (!error) return gc__self;
+  errno = error;
+  return NULL;
+}
+
+int gc_shutdown(void) {
+  int error = 0;
+  gc__lock_take(&life_lock);
+  struct gc__world *world = &gc__runtime.collector.world;
+  size_t own = gc__self_is_attached();
+  if (!gc__runtime.is_running) error = EINVAL;
+  else if (world->thread_count > own) error = EBUSY;
+  if (!error) {
+    gc__statistics_write();
+    if (own) gc__world_detach(world);
+    pthread_setspecific(exit_key, NULL);
+    stop_running();
+  }
+  gc__lock_give(&life_lock);
+  if (error) errno = error;
+  return error;
+}
+
+/* ---- What is in use ---- */
+
+enum gc_mode gc_mode(void) { return gc__attach() ? gc__runtime.settings.options.mode : GC_MODE_DEFAULT; }
+
+enum gc_tracking gc_tracking(void) { return gc__attach() ? GC_TRACK_NONE : GC_TRACK_AUTO; }
+
+const char *gc_mode_name(enum gc_mode mode) {
+  switch (mode) {
+  case GC_MODE_DEFAULT: return "default";
+  case GC_MARK_SWEEP: return "mark-sweep";
+  case GC_GENERATIONAL: return "generational";
+  case GC_REFCOUNT: return "refcount";
+  }
+  return "unknown";
+}
+
+#define TEXT_OF(x)  TEXT_OF2(x)
+#define TEXT_OF2(x) #x
+
+const char *gc_version(void) {
+  return TEXT_OF(TREFOIL_VERSION_MAJOR) "." TEXT_OF(TREFOIL_VERSION_MINOR) "." TEXT_OF(TREFOIL_VERSION_PATCH);
+}

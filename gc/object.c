@@ -1,0 +1,107 @@
+/* object.c - functions about an object that exists: size, base, freeing, resizing. */
+#include "runtime.h"
+#include "heap/large.h"
+#include "heap/object.h"
+#include "os/report.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct gc__place find(struct gc__thread *self, const void *address) {
+  gc__world_enter(self);
+  struct gc__place place = gc__object_find(&gc__runtime.collector.heap, address);
+  gc__world_leave(self);
+  return place;
+}
+
+static char *start_of(struct gc__place place) {
+  return gc__space_address(&gc__runtime.collector.heap.space, place.granule);
+}
+
+/* Ends the program with what is known of an address that is not the start of an object. */
+static _Noreturn void report_misuse(struct gc__thread *self, const char *function, const void *address) {
+  const struct gc__space *space = &gc__runtime.collector.heap.space;
+  struct gc__place place = find(self, address);
+  if (!gc__space_contains(space, address)) gc__misuse("%s: %p: is not in the heap", function, address);
+  if (!gc__place_is_none(place))
+    gc__misuse("%s: %p: points %zu bytes into the object at %p", function, address,
+               (size_t)((const char *)address - start_of(place)), (void *)start_of(place));
+  place = gc__space_place(space, gc__space_offset(space, address));
+  if (!gc__place_is_none(place) && start_of(place) == address)
+    gc__misuse("%s: %p: is freed already or was never allocated", function, address);
+  gc__misuse("%s: %p: points into free memory", function, address);
+}
+
+size_t gc_size(const void *object) {
+  struct gc__thread *self = gc__attach();
+  if (!self) return 0;
+  struct gc__place place = find(self, object);
+  return gc__place_is_none(place) || start_of(place) != object ? 0 : place.bytes;
+}
+
+void *gc_base(const void *pointer) {
+  struct gc__thread *self = gc__attach();
+  if (!self) return NULL;
+  struct gc__place place = find(self, pointer);
+  return gc__place_is_none(place) ? NULL : start_of(place);
+}
+
+void gc_free(void *object) {
+  if (!object) return;
+  struct gc__thread *self = gc__attach();
+  if (!self) return;
+  gc__world_enter(self);
+  bool done = gc__object_free(&gc__runtime.collector.heap, &self->local, object);
+  gc__world_leave(self);
+  if (!done) report_misuse(self, "gc_free", object);
+}
+
+/* ---- Resizing ---- */
+
+static size_t alignment_of(struct gc__place place) {
+  if (place.kind != GC__KIND_ALIGNED) return GC__GRANULE_BYTES;
+  if (!place.is_large) return place.bytes & -place.bytes;
+  return (size_t)1 << gc__runtime.collector.heap.space.runs[place.granule / GC__PAGE_GRANULES].alignment_log2;
+}
+
+/* A cell is kept while the new size fits and would not take a cell of half its size. */
+static bool fits_in_place(struct gc__thread *self, struct gc__place place, size_t bytes) {
+  if (!place.is_large) return bytes <= place.bytes && (bytes > place.bytes / 2 || place.bytes == GC__GRANULE_BYTES);
+  gc__world_enter(self);
+  bool done = gc__large_resize(&gc__runtime.collector.heap, (uint32_t)(place.granule / GC__PAGE_GRANULES), bytes);
+  gc__world_leave(self);
+  return done;
+}
+
+/* Bytes past the request are kept zero in every object, so that growing later finds zeros there. */
+static void clear_tail(char *start, size_t bytes, size_t end_bytes) {
+  if (bytes < end_bytes) memset(start + bytes, 0, end_bytes - bytes);
+}
+
+static void *move(void *object, struct gc__place place, size_t bytes) {
+  size_t kept = bytes < place.bytes ? bytes : place.bytes;
+  char *moved = gc__allocate(bytes, alignment_of(place), place.kind);
+  if (!moved) return NULL;
+  memcpy(moved, object, kept);
+  gc_free(object);
+  return moved;
+}
+
+void *gc_realloc(void *object, size_t bytes) {
+  if (!object) return gc_alloc(bytes);
+  struct gc__thread *self = gc__attach();
+  if (!self) return NULL;
+  struct gc__place place = find(self, object);
+  if (gc__place_is_none(place) || start_of(place) != object) report_misuse(self, "gc_realloc", object);
+  if (!fits_in_place(self, place, bytes)) return move(object, place, bytes);
+  size_t now_bytes = place.is_large ? gc__round_up(bytes, GC__PAGE_BYTES) : place.bytes;
+  clear_tail(object, bytes, now_bytes < place.bytes ? now_bytes : place.bytes);
+  return object;
+}
+
+void *gc_realloc_array(void *object, size_t count, size_t bytes) {
+  size_t total;
+  if (!__builtin_mul_overflow(count, bytes, &total)) return gc_realloc(object, total);
+  errno = ENOMEM;
+  return NULL;
+}

@@ -1,0 +1,11 @@
+/* os/limit_generic.c - the memory limit where there are no control groups: physical memory, nothing else is known. */
+#include "os/memory.h"
+
+#include <unistd.h>
+
+size_t gc__os_memory_limit_bytes(void) {
+  long pages = sysconf(_SC_PHYS_PAGES);
+  return pages > 0 ? (size_t)pages * gc__os_page_bytes() : SIZE_MAX;
+}
+
+size_t gc__os_resident_bytes(void) { return 0; }

@@ -1,0 +1,96 @@
+/* os/limit_linux.c - how much memory the process may use: physical memory and control groups, v1 and v2.
+ *
+ * A control group limits the sum of what its members use, and so does each group above it; the least limit counts.
+ * Files are read by plain system calls into a buffer on the stack: nothing here allocates. What cannot be read, as
+ * where /proc is not there, limits nothing.
+ */
+#include "os/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TEXT_BYTES 4096
+#define PATH_BYTES 1024
+
+/* The first bytes of a file as a string; false: it cannot be read. */
+static bool read_text(const char *path, char *text, size_t text_bytes) {
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  size_t length = 0;
+  while (length < text_bytes - 1) {
+    ssize_t n = read(file, text + length, text_bytes - 1 - length);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    length += (size_t)n;
+  }
+  close(file);
+  text[length] = 0;
+  return length > 0;
+}
+
+/* The leading number of a string; SIZE_MAX where there is none ("max") or it is out of range. */
+static size_t parse_bytes(const char *text) {
+  size_t value = 0;
+  if (*text < '0' || *text > '9') return SIZE_MAX;
+  for (; *text >= '0' && *text <= '9'; text++) {
+    size_t digit = (size_t)(*text - '0');
+    if (value > (SIZE_MAX - digit) / 10) return SIZE_MAX;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+/* The least limit in the file `name` of a group and of all groups above it. */
+static size_t group_limit_bytes(const char *mount, const char *group, const char *name) {
+  char prefix[PATH_BYTES], path[PATH_BYTES + 64], text[64];
+  size_t least = SIZE_MAX;
+  if (snprintf(prefix, sizeof prefix, "%s%s", mount, group) >= (int)sizeof prefix) return least;
+  for (;;) {
+    snprintf(path, sizeof path, "%s/%s", prefix, name);
+    if (read_text(path, text, sizeof text)) {
+      size_t limit = parse_bytes(text);
+      if (limit < least) least = limit;
+    }
+    char *slash = strrchr(prefix, '/');
+    if (!slash || strlen(prefix) <= strlen(mount)) return least;
+    *slash = 0;
+  }
+}
+
+/* The limit that one line of /proc/self/cgroup ("id:controllers:/path") stands for. */
+static size_t line_limit_bytes(char *line) {
+  char *controllers = strchr(line, ':');
+  char *group = controllers ? strchr(controllers + 1, ':') : NULL;
+  if (!group) return SIZE_MAX;
+  *group++ = 0;
+  controllers++;
+  if (!*controllers) return group_limit_bytes("/sys/fs/cgroup", group, "memory.max");
+  char *rest;
+  for (char *name = strtok_r(controllers, ",", &rest); name; name = strtok_r(NULL, ",", &rest))
+    if (!strcmp(name, "memory")) return group_limit_bytes("/sys/fs/cgroup/memory", group, "memory.limit_in_bytes");
+  return SIZE_MAX;
+}
+
+size_t gc__os_memory_limit_bytes(void) {
+  char text[TEXT_BYTES];
+  long pages = sysconf(_SC_PHYS_PAGES);
+  size_t least = pages > 0 ? (size_t)pages * gc__os_page_bytes() : SIZE_MAX;
+  if (!read_text("/proc/self/cgroup", text, sizeof text)) return least;
+  char *rest;
+  for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+    size_t limit = line_limit_bytes(line);
+    if (limit < least) least = limit;
+  }
+  return least;
+}
+
+size_t gc__os_resident_bytes(void) {
+  char text[128];
+  if (!read_text("/proc/self/statm", text, sizeof text)) return 0;
+  const char *second = strchr(text, ' ');
+  size_t pages = second ? parse_bytes(second + 1) : 0;
+  return pages == SIZE_MAX ? 0 : pages * gc__os_page_bytes();
+}

@@ -1,0 +1,76 @@
+/* os/memory.c - the portable part of memory.h: budgets and regions. */
+#include "os/memory.h"
+#include "base/atomic.h"
+#include "base/bits.h"
+
+/* Regions grow in steps: small ones a little at a time, large ones by an eighth, to keep system calls rare. */
+#define REGION_STEP_BYTES ((size_t)64 << 10)
+
+bool gc__budget_take(struct gc__budget *budget, size_t bytes) {
+  size_t used;
+  do {
+    used = gc__word_peek(&budget->used_bytes);
+    size_t limit = gc__word_peek(&budget->limit_bytes);
+    if (used > limit || bytes > limit - used) return false;
+  } while (!gc__word_swap_if(&budget->used_bytes, used, used + bytes));
+  return true;
+}
+
+void gc__budget_give(struct gc__budget *budget, size_t bytes) { gc__word_add(&budget->used_bytes, -bytes); }
+
+bool gc__region_open(struct gc__region *region, struct gc__budget *budget, size_t reserved_bytes) {
+  reserved_bytes = gc__round_up(reserved_bytes, REGION_STEP_BYTES);
+  char *start = gc__os_reserve(reserved_bytes, REGION_STEP_BYTES);
+  if (!start) return false;
+  *region = (struct gc__region){.start = start, .reserved_bytes = reserved_bytes, .budget = budget};
+  return true;
+}
+
+/* The part of a limited address space that one such region may take. */
+#define REGION_ADDRESS_SHARE 64
+
+bool gc__region_open_most(struct gc__region *region, struct gc__budget *budget, size_t reserved_bytes) {
+  size_t share = gc__os_address_limit_bytes() / REGION_ADDRESS_SHARE;
+  if (reserved_bytes > share) reserved_bytes = share > REGION_STEP_BYTES ? share : REGION_STEP_BYTES;
+  for (; reserved_bytes >= REGION_STEP_BYTES; reserved_bytes /= 2)
+    if (gc__region_open(region, budget, reserved_bytes)) return true;
+  return false;
+}
+
+void gc__region_close(struct gc__region *region) {
+  if (!region->start) return;
+  gc__os_release(region->start, region->reserved_bytes);
+  gc__budget_give(region->budget, region->committed_bytes);
+  *region = (struct gc__region){0};
+}
+
+/* The pages stay accessible; they only lose their memory, and are counted again when the region grows again. */
+void gc__region_trim(struct gc__region *region, size_t keep_bytes) {
+  keep_bytes = gc__round_up(keep_bytes, gc__os_page_bytes());
+  if (keep_bytes >= region->committed_bytes) return;
+  size_t bytes = region->committed_bytes - keep_bytes;
+  if (!gc__os_discard(region->start + keep_bytes, bytes)) return;
+  region->committed_bytes = keep_bytes;
+  gc__budget_give(region->budget, bytes);
+}
+
+static bool extend_region(struct gc__region *region, size_t bytes) {
+  size_t more = bytes - region->committed_bytes;
+  if (!gc__budget_take(region->budget, more)) return false;
+  if (!gc__os_commit(region->start + region->committed_bytes, more)) {
+    gc__budget_give(region->budget, more);
+    return false;
+  }
+  region->committed_bytes = bytes;
+  return true;
+}
+
+bool gc__region_commit_slow(struct gc__region *region, size_t bytes) {
+  size_t page_bytes = gc__os_page_bytes();
+  if (bytes > region->reserved_bytes) return false;
+  size_t least = gc__round_up(bytes, page_bytes);
+  size_t roomy = gc__round_up(bytes + region->committed_bytes / 8, page_bytes);
+  if (roomy < region->committed_bytes + page_bytes) roomy = region->committed_bytes + page_bytes;
+  if (roomy > region->reserved_bytes) roomy = region->reserved_bytes;
+  return extend_region(region, roomy) || (least < roomy && extend_region(region, least));
+}

@@ -1,0 +1,76 @@
+/* os/memory.h - address space and the memory behind it.
+ *
+ * Reserving takes addresses only; committing makes them readable and writable, and the system provides zeroed memory at
+ * the first touch. A budget bounds what all commits of one library instance add up to: every commit names one.
+ */
+#ifndef GC_OS_MEMORY_H
+#define GC_OS_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define GC__HUGE_PAGE_BYTES ((size_t)2 << 20)
+
+/* Bytes committed, and the most that they may become. Both are changed atomically. */
+struct gc__budget {
+  volatile size_t used_bytes, limit_bytes;
+};
+
+/* False, and nothing taken, if that would pass the limit. */
+bool gc__budget_take(struct gc__budget *budget, size_t bytes);
+void gc__budget_give(struct gc__budget *budget, size_t bytes);
+
+size_t gc__os_page_bytes(void);
+
+/* What the addresses of this process are limited to (RLIMIT_AS); SIZE_MAX: nothing. */
+size_t gc__os_address_limit_bytes(void);
+
+/* Addresses without memory. bytes and alignment: multiples of the page size, alignment a power of two. NULL: not to be
+ * had, or address space is limited (RLIMIT_AS). */
+void *gc__os_reserve(size_t bytes, size_t alignment);
+void gc__os_release(void *start, size_t bytes);
+
+/* Makes reserved pages usable. False: the system refused (memory, or its limit of mappings). */
+bool gc__os_commit(void *start, size_t bytes);
+
+/* Drops the contents of committed pages; they stay usable and read as zero. False: they kept their contents. */
+bool gc__os_discard(void *start, size_t bytes);
+
+/* Asks for huge pages where the range has whole ones. A wish: nothing depends on it. */
+void gc__os_prefer_huge(void *start, size_t bytes);
+
+/* Makes the k-th request from now for address space or memory fail (k counts from 1; 0: none does), for tests. */
+void gc__os_fail_request(size_t k);
+
+/* What this process may use in all: the least of physical memory and the limits of its control groups (v1 and v2). */
+size_t gc__os_memory_limit_bytes(void);
+
+/* Physical memory that the process holds now; 0 where that is not known. */
+size_t gc__os_resident_bytes(void);
+
+/* A growing array at a fixed place: reserved at once, committed from the front on demand. */
+struct gc__region {
+  char *start;
+  size_t reserved_bytes, committed_bytes;
+  struct gc__budget *budget;
+};
+
+bool gc__region_open(struct gc__region *region, struct gc__budget *budget, size_t reserved_bytes);
+
+/* The same with a smaller reservation where the process' address space is limited, or where the system grants less. */
+bool gc__region_open_most(struct gc__region *region, struct gc__budget *budget, size_t reserved_bytes);
+
+void gc__region_close(struct gc__region *region); /* a region that never opened (all zero) is fine */
+
+/* Gives back all but the first keep_bytes, whose contents stay. */
+void gc__region_trim(struct gc__region *region, size_t keep_bytes);
+
+/* Makes the first bytes usable; what was there stays. False: no memory, and nothing changed. */
+bool gc__region_commit_slow(struct gc__region *region, size_t bytes);
+
+static inline bool gc__region_commit(struct gc__region *region, size_t bytes) {
+  return bytes <= region->committed_bytes || gc__region_commit_slow(region, bytes);
+}
+
+#endif

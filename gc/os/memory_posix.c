@@ -1,0 +1,70 @@
+/* os/memory_posix.c - memory.h over mmap, mprotect and madvise. */
+#include "os/memory.h"
+#include "base/atomic.h"
+#include "base/bits.h"
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* Requests left until one fails; 0: none will. Only tests set it. */
+static volatile size_t requests_until_failure;
+
+void gc__os_fail_request(size_t k) { gc__word_poke(&requests_until_failure, k); }
+
+static bool shall_fail(void) {
+  size_t left = gc__word_peek(&requests_until_failure);
+  if (GC__LIKELY(!left)) return false;
+  return gc__word_add(&requests_until_failure, (size_t)-1) == 1;
+}
+
+size_t gc__os_page_bytes(void) {
+  static volatile size_t page_bytes;
+  size_t known = gc__word_peek(&page_bytes);
+  if (!known) {
+    known = (size_t)sysconf(_SC_PAGESIZE);
+    gc__word_poke(&page_bytes, known);
+  }
+  return known;
+}
+
+size_t gc__os_address_limit_bytes(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
+  return limit.rlim_cur;
+}
+
+#ifndef MAP_NORESERVE
+#define MAP_NORESERVE 0
+#endif
+
+void *gc__os_reserve(size_t bytes, size_t alignment) {
+  size_t page_bytes = gc__os_page_bytes();
+  size_t slack = alignment > page_bytes ? alignment : 0;
+  if (shall_fail() || bytes + slack < bytes) return NULL;
+  char *start = mmap(NULL, bytes + slack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (start == MAP_FAILED) return NULL;
+  char *aligned = (char *)gc__round_up((uintptr_t)start, alignment);
+  if (aligned > start) munmap(start, (size_t)(aligned - start));
+  size_t tail = slack - (size_t)(aligned - start);
+  if (tail) munmap(aligned + bytes, tail);
+  return aligned;
+}
+
+void gc__os_release(void *start, size_t bytes) { munmap(start, bytes); }
+
+bool gc__os_commit(void *start, size_t bytes) {
+  return !shall_fail() && mprotect(start, bytes, PROT_READ | PROT_WRITE) == 0;
+}
+
+/* MADV_DONTNEED and not MADV_FREE: the pages must read as zero afterwards, and the memory must be gone from what the
+ * system counts as ours, at once. */
+bool gc__os_discard(void *start, size_t bytes) { return madvise(start, bytes, MADV_DONTNEED) == 0; }
+
+void gc__os_prefer_huge(void *start, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+  (void)madvise(start, bytes, MADV_HUGEPAGE);
+#else
+  (void)start, (void)bytes;
+#endif
+}

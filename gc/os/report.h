@@ -1,0 +1,22 @@
+/* os/report.h - what the library says on standard error, and how it ends a program that corrupts memory.
+ *
+ * A line is put together on the stack and leaves by one write(2): no lock of stdio is taken, so that this works while
+ * other threads are stopped.
+ */
+#ifndef GC_OS_REPORT_H
+#define GC_OS_REPORT_H
+
+#include <stdbool.h>
+
+/* One line "trefoil: ..." of at most 500 bytes; the newline is added. */
+void gc__report(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same, then abort(): the program did what would corrupt memory. */
+_Noreturn void gc__misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Reports a broken invariant by its name and aborts. For TREFOIL_CHECK=heap and tests: in every build. */
+static inline void gc__verify(bool holds, const char *invariant) {
+  if (!holds) gc__misuse("the heap is damaged: [%s] does not hold", invariant);
+}
+
+#endif

@@ -1,0 +1,101 @@
+/* os/segments_elf.c - segments.h over dl_iterate_phdr (glibc, musl, the BSDs). */
+#include "os/segments.h"
+#include "base/bits.h"
+
+#include <link.h>
+
+/* Room for this many entries is reserved; more libraries than that do not fit a process. */
+#define RANGES_MOST  ((size_t)1 << 20)
+#define MODULES_MOST ((size_t)1 << 20)
+
+struct visit {
+  struct gc__segments *segments;
+  void (*fn)(void *);
+  void *argument;
+  bool failed;
+};
+
+bool gc__segments_open(struct gc__segments *segments, struct gc__budget *budget) {
+  *segments = (struct gc__segments){0};
+  return gc__region_open_most(&segments->range_memory, budget, RANGES_MOST * sizeof(struct gc__range)) &&
+         gc__region_open_most(&segments->module_memory, budget, MODULES_MOST * sizeof(struct gc__tls_module));
+}
+
+void gc__segments_close(struct gc__segments *segments) {
+  gc__region_close(&segments->range_memory);
+  gc__region_close(&segments->module_memory);
+  *segments = (struct gc__segments){0};
+}
+
+static bool append_range(struct gc__segments *segments, uintptr_t start, uintptr_t end) {
+  if (start >= end) return true;
+  size_t count = segments->range_count;
+  if (!gc__region_commit(&segments->range_memory, (count + 1) * sizeof(struct gc__range))) return false;
+  ((struct gc__range *)(void *)segments->range_memory.start)[count] = (struct gc__range){start, end};
+  segments->range_count++;
+  return true;
+}
+
+static bool append_module(struct gc__segments *segments, size_t id, size_t bytes) {
+  size_t count = segments->module_count;
+  if (!gc__region_commit(&segments->module_memory, (count + 1) * sizeof(struct gc__tls_module))) return false;
+  ((struct gc__tls_module *)(void *)segments->module_memory.start)[count] = (struct gc__tls_module){id, bytes};
+  segments->module_count++;
+  return true;
+}
+
+/* What the loader made read-only after relocation holds no heap pointers and is cut out, in whole pages. */
+static struct gc__range find_relro(const struct dl_phdr_info *object) {
+  size_t page_bytes = gc__os_page_bytes();
+  for (size_t i = 0; i < object->dlpi_phnum; i++) {
+    const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+    if (header->p_type != PT_GNU_RELRO) continue;
+    uintptr_t start = object->dlpi_addr + header->p_vaddr;
+    return (struct gc__range){gc__round_up(start, page_bytes), gc__round_down(start + header->p_memsz, page_bytes)};
+  }
+  return (struct gc__range){0, 0};
+}
+
+static bool append_writable(struct gc__segments *segments, uintptr_t start, uintptr_t end, struct gc__range relro) {
+  start = gc__round_up(start, sizeof(void *));
+  if (relro.start >= relro.end || relro.end <= start || relro.start >= end) return append_range(segments, start, end);
+  return append_range(segments, start, relro.start) && append_range(segments, relro.end, end);
+}
+
+static int note_object(struct dl_phdr_info *object, size_t size, void *argument) {
+  struct visit *visit = argument;
+  struct gc__segments *segments = visit->segments;
+  struct gc__range relro = find_relro(object);
+  (void)size;
+  for (size_t i = 0; i < object->dlpi_phnum && !visit->failed; i++) {
+    const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+    uintptr_t start = object->dlpi_addr + header->p_vaddr;
+    if (header->p_type == PT_LOAD && (header->p_flags & PF_W))
+      visit->failed = !append_writable(segments, start, start + header->p_memsz, relro);
+    else if (header->p_type == PT_TLS)
+      visit->failed = !append_module(segments, object->dlpi_tls_modid, header->p_memsz);
+  }
+  segments->opened = object->dlpi_adds;
+  segments->closed = object->dlpi_subs;
+  return visit->failed;
+}
+
+static int run_if_current(struct dl_phdr_info *object, size_t size, void *argument) {
+  struct visit *visit = argument;
+  struct gc__segments *segments = visit->segments;
+  (void)size;
+  if (!segments->is_known || segments->opened != object->dlpi_adds || segments->closed != object->dlpi_subs) return 2;
+  visit->fn(visit->argument);
+  return 1;
+}
+
+bool gc__segments_hold(struct gc__segments *segments, void (*fn)(void *), void *argument) {
+  struct visit visit = {segments, fn, argument, false};
+  while (dl_iterate_phdr(run_if_current, &visit) != 1) {
+    segments->range_count = segments->module_count = 0;
+    dl_iterate_phdr(note_object, &visit);
+    segments->is_known = !visit.failed;
+    if (visit.failed) return false;
+  }
+  return true;
+}

@@ -1,0 +1,15 @@
+/* os/stop.h - the signal by which threads are stopped. What a stopped thread does is decided in collect/world.c. */
+#ifndef GC_OS_STOP_H
+#define GC_OS_STOP_H
+
+int gc__stop_default_signal(void);
+
+/* Makes the signal call fn in the thread that it reaches, with all other signals blocked, on the stack that the thread
+ * is running on; errno is kept and system calls restart where the kernel can. 0 or an errno value. */
+int gc__stop_install(int signal, void (*fn)(void));
+void gc__stop_remove(int signal); /* what was installed before comes back */
+
+void gc__stop_unblock(int signal);        /* in the calling thread */
+int gc__stop_send(int thread_id, int signal); /* 0; ESRCH: no such thread any more */
+
+#endif

@@ -1,0 +1,50 @@
+/* runtime.h - the one running library: everything that the functions of the API share.
+ *
+ * [runtime.own] All state of the library lies in this structure or in memory of its own, so that the collector can cut it
+ * out of the roots. What a program hands in as a root (event data) lies elsewhere, in ordinary static data.
+ */
+#ifndef GC_RUNTIME_H
+#define GC_RUNTIME_H
+
+#include "collect/collector.h"
+#include "settings.h"
+
+#include <trefoil/stats.h>
+
+struct gc__runtime {
+  struct gc__budget budget;
+  struct gc__collector collector;
+  struct gc__settings settings;
+  volatile unsigned is_running;
+  volatile unsigned disable_depth;
+  volatile size_t oom_handler;         /* a gc_oom_fn, or 0 */
+  volatile unsigned has_reported_oom;  /* the last request that failed was answered with NULL: allocate.c */
+  int process_id;                      /* that started it: a forked child writes no statistics */
+  volatile size_t grown_bytes_seen, returned_bytes_seen; /* by gc__events_deliver */
+};
+
+extern struct gc__runtime gc__runtime;
+
+/* The calling thread, attached, with the library running; NULL: no memory (errno is set). */
+struct gc__thread *gc__attach_slow(void);
+static inline struct gc__thread *gc__attach(void) {
+  return GC__LIKELY(gc__self_is_attached()) ? gc__self : gc__attach_slow();
+}
+
+/* Collects, with what belongs to it outside of the pause: helpers, log, events. In no section. */
+bool gc__collect_now(enum gc_collection kind);
+
+/* Memory of a kind; alignment is a power of two, at least 16. NULL and ENOMEM. */
+void *gc__allocate(size_t bytes, size_t alignment, enum gc__kind kind);
+
+/* Tells the program's event functions what happened to the heap's size since, and of a collection. Unlocked, in no
+ * section. */
+void gc__events_deliver(void);
+void gc__events_collection(enum gc_collection collection, uint64_t start_ns);
+void gc__events_forget(void);
+
+/* The log line of the last collection, and the statistics file. */
+void gc__log_collection(void);
+void gc__statistics_write(void);
+
+#endif

@@ -1,0 +1,137 @@
+/* settings.c - see settings.h. */
+#include "settings.h"
+#include "collect/trace.h"
+#include "os/report.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+/* ---- The program's options ---- */
+
+static int check_ranges(const struct gc_options *options) {
+  if ((int)options->mode < GC_MODE_DEFAULT || options->mode > GC_REFCOUNT) return EINVAL;
+  if ((int)options->tracking < GC_TRACK_AUTO || options->tracking > GC_TRACK_NONE) return EINVAL;
+  if ((int)options->finalize < GC_FINALIZE_THREAD || options->finalize > GC_FINALIZE_MANUAL) return EINVAL;
+  if (options->markers > GC__MARKERS_MOST || options->guard_freed_percent > 100) return EINVAL;
+  if (options->limit_bytes && options->initial_bytes > options->limit_bytes) return EINVAL;
+  if (options->stop_signal < 0 || options->stop_signal > SIGRTMAX) return EINVAL;
+  if (options->stop_signal == SIGKILL || options->stop_signal == SIGSTOP) return EINVAL;
+  return 0;
+}
+
+static int check_supported(const struct gc_options *options) {
+  if (options->mode == GC_GENERATIONAL || options->mode == GC_REFCOUNT) return ENOTSUP;
+  if (options->buffer || options->buffer_bytes || options->swap_path || options->guard_freed_percent) return ENOTSUP;
+  return 0;
+}
+
+static int read_options(struct gc_options *wanted, const struct gc_options *options) {
+  static const struct gc_options defaults = GC_OPTIONS_INIT;
+  *wanted = defaults;
+  if (!options) return 0;
+  if (options->struct_bytes != sizeof *options) return EINVAL;
+  *wanted = *options;
+  int error = check_ranges(options);
+  return error ? error : check_supported(options);
+}
+
+/* ---- The environment ---- */
+
+static void reject(const char *name, const char *value, const char *accepted) {
+  gc__report("%s=%s: not taken; accepted: %s", name, value, accepted);
+}
+
+/* A number with an optional suffix K, M or G; false: it is none, or out of range. */
+static bool parse_number(const char *text, size_t *value) {
+  char *end;
+  if (*text < '0' || *text > '9') return false;
+  errno = 0;
+  unsigned long long number = strtoull(text, &end, 10);
+  unsigned shift = *end == 'K' || *end == 'k' ? 10 : *end == 'M' || *end == 'm' ? 20 : *end == 'G' || *end == 'g' ? 30 : 0;
+  if (shift) end++;
+  if (errno || *end || number > SIZE_MAX >> shift) return false;
+  *value = (size_t)number << shift;
+  return true;
+}
+
+static void read_size(const char *name, size_t *value, size_t most, const char *accepted) {
+  const char *text = getenv(name);
+  size_t number;
+  if (!text || !*text) return;
+  if (parse_number(text, &number) && number <= most) *value = number;
+  else reject(name, text, accepted);
+}
+
+static void read_count(const char *name, unsigned *value, size_t most, const char *accepted) {
+  size_t number = *value;
+  read_size(name, &number, most, accepted);
+  *value = (unsigned)number;
+}
+
+/* A switch with one possible value. */
+static bool read_switch(const char *name, const char *word) {
+  const char *text = getenv(name);
+  if (!text || !*text) return false;
+  if (!strcmp(text, word)) return true;
+  reject(name, text, word);
+  return false;
+}
+
+static void read_mode(struct gc_options *options) {
+  const char *text = getenv("TREFOIL_MODE");
+  if (!text || !*text) return;
+  if (!strcmp(text, gc_mode_name(GC_MARK_SWEEP))) options->mode = GC_MARK_SWEEP;
+  else reject("TREFOIL_MODE", text, "mark-sweep");
+}
+
+/* Barriers are the program's promise: the environment cannot make it. */
+static void read_tracking(struct gc_options *options) {
+  static const char *const names[] = {"auto", "pages", "protect", "barrier", "none"};
+  const char *text = getenv("TREFOIL_TRACKING");
+  if (!text || !*text) return;
+  bool promised = options->tracking == GC_TRACK_BARRIER;
+  for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+    if (strcmp(text, names[i]) || (i == GC_TRACK_BARRIER && !promised)) continue;
+    options->tracking = (enum gc_tracking)i;
+    return;
+  }
+  reject("TREFOIL_TRACKING", text,
+         promised ? "auto, pages, protect, barrier, none" : "auto, pages, protect, none (barrier is for programs that ask for it)");
+}
+
+static void read_environment(struct gc__settings *settings) {
+  static const char sizes[] = "a number of bytes, with K, M or G";
+  struct gc_options *options = &settings->options;
+  read_mode(options);
+  read_tracking(options);
+  read_size("TREFOIL_LIMIT", &options->limit_bytes, SIZE_MAX, sizes);
+  read_size("TREFOIL_INITIAL", &options->initial_bytes, SIZE_MAX, sizes);
+  read_size("TREFOIL_NURSERY", &options->nursery_bytes, SIZE_MAX, sizes);
+  read_count("TREFOIL_GROWTH", &options->growth_percent, 100000, "a percentage up to 100000");
+  read_count("TREFOIL_MARKERS", &options->markers, GC__MARKERS_MOST, "a number of threads up to 128; 0: one a processor");
+  settings->log_collections = read_switch("TREFOIL_LOG", "gc");
+  settings->stress_allocation = read_switch("TREFOIL_STRESS", "alloc");
+  settings->check_heap = read_switch("TREFOIL_CHECK", "heap");
+  settings->statistics_path = getenv("TREFOIL_STATS");
+  if (settings->statistics_path && !*settings->statistics_path) settings->statistics_path = NULL;
+#if defined(TREFOIL_CHECKS) && TREFOIL_CHECKS
+  read_size("TREFOIL_FAIL_COMMIT", &settings->fail_request, SIZE_MAX, "a number of requests for memory");
+#endif
+  if (options->limit_bytes && options->initial_bytes > options->limit_bytes) {
+    gc__report("TREFOIL_INITIAL is above the limit: not taken");
+    options->initial_bytes = 0;
+  }
+}
+
+int gc__settings_read(struct gc__settings *settings, const struct gc_options *options) {
+  *settings = (struct gc__settings){0};
+  int error = read_options(&settings->options, options);
+  if (error) return error;
+  if (!getauxval(AT_SECURE)) read_environment(settings);
+  if (settings->options.mode == GC_MODE_DEFAULT) settings->options.mode = GC_MARK_SWEEP;
+  return 0;
+}

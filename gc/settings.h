@@ -1,0 +1,23 @@
+/* settings.h - what gc_init works with: the program's options, checked, and the environment, which wins.
+ *
+ * This is the only place that reads the environment.
+ */
+#ifndef GC_SETTINGS_H
+#define GC_SETTINGS_H
+
+#include <trefoil/gc.h>
+
+struct gc__settings {
+  struct gc_options options;
+  bool log_collections;        /* TREFOIL_LOG=gc */
+  bool stress_allocation;      /* TREFOIL_STRESS=alloc */
+  bool check_heap;             /* TREFOIL_CHECK=heap */
+  const char *statistics_path; /* TREFOIL_STATS; NULL: none */
+  size_t fail_request;         /* TREFOIL_FAIL_COMMIT, builds with checks: the k-th request for memory fails */
+};
+
+/* options: NULL for the defaults. 0; EINVAL or ENOTSUP for what the program asked for. Wrong environment values are named
+ * on standard error and change nothing. */
+int gc__settings_read(struct gc__settings *settings, const struct gc_options *options);
+
+#endif

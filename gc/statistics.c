@@ -1,0 +1,178 @@
+/* statistics.c - figures: gc_stats, the log line of a collection, the statistics file at exit. */
+#include "runtime.h"
+#include "os/report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct gc_pauses summarize(const struct gc__pauses *pauses) {
+  return (struct gc_pauses){.count = pauses->count,
+                            .total_ns = pauses->total_ns,
+                            .max_ns = pauses->max_ns,
+                            .p50_ns = gc__pauses_percentile(pauses, 500),
+                            .p99_ns = gc__pauses_percentile(pauses, 990),
+                            .p999_ns = gc__pauses_percentile(pauses, 999)};
+}
+
+/* What threads were handed and have not allocated yet is subtracted: those cells are still free. */
+static void add_threads(struct gc_stats *out, const struct gc__world *world) {
+  out->allocated_bytes += world->totals.handed_bytes;
+  out->allocated_objects += world->totals.handed_objects;
+  out->freed_bytes += world->totals.freed_bytes;
+  for (const struct gc__thread *thread = world->first; thread; thread = thread->next) {
+    const struct gc__local *local = &thread->local;
+    out->allocated_bytes += gc__word_peek(&local->handed_bytes);
+    out->allocated_objects += gc__word_peek(&local->handed_objects);
+    out->freed_bytes += gc__word_peek(&local->freed_bytes);
+    for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) {
+      size_t next = gc__word_peek(&local->cursors[i].next), limit = gc__word_peek(&local->cursors[i].limit);
+      size_t pending = limit > next ? limit - next : 0;
+      out->allocated_bytes -= pending;
+      out->allocated_objects -= pending / local->cursors[i].cell_bytes;
+    }
+  }
+}
+
+/* Free cells and granules that are kept from use because a root word points there. */
+static uint64_t count_blacklisted(const struct gc__heap *heap) {
+  uint64_t bytes = 0;
+  for (size_t block = 0; block < heap->space.span_bytes / GC__BLOCK_BYTES; block++) {
+    if (heap->space.blocks[block].black_epoch != heap->epoch) continue;
+    unsigned granules = heap->space.entries[block].shape & GC__SHAPE_GRANULES;
+    for (size_t i = block * GC__BLOCK_GRANULES; i < (block + 1) * GC__BLOCK_GRANULES; i++)
+      if (gc__byte_peek(&heap->space.live[i]) == gc__live_black(heap->epoch))
+        bytes += (granules ? granules : 1) * GC__GRANULE_BYTES;
+  }
+  return bytes;
+}
+
+static void add_heap(struct gc_stats *out, const struct gc__collector *collector) {
+  const struct gc__heap *heap = &collector->heap;
+  size_t table_bytes = 0;
+  for (unsigned i = 0; i < sizeof heap->space.tables / sizeof heap->space.tables[0]; i++)
+    table_bytes += heap->space.tables[i].committed_bytes;
+  size_t dirty_bytes = heap->pages.dirty_free_pages * GC__PAGE_BYTES;
+  size_t object_bytes = out->heap_bytes > table_bytes + dirty_bytes ? out->heap_bytes - table_bytes - dirty_bytes : 0;
+  out->free_bytes = heap->sweep.free_cell_bytes;
+  if (object_bytes) out->fragmentation_percent = (unsigned)(out->free_bytes * 100 / object_bytes);
+  if (out->fragmentation_percent > 100) out->fragmentation_percent = 100;
+  out->allocated_bytes = gc__word_peek(&heap->large_bytes);
+  out->allocated_objects = gc__word_peek(&heap->large_objects);
+  out->sweep_ns = gc__word_peek(&heap->sweep.total_ns);
+  if (out->false_words) out->blacklisted_bytes = count_blacklisted(heap);
+}
+
+/* A collection holds both locks: the figures belong together. */
+void gc_stats(struct gc_stats *out) {
+  struct gc__runtime *runtime = &gc__runtime;
+  struct gc__collector *collector = &runtime->collector;
+  memset(out, 0, sizeof *out);
+  if (!gc__attach()) return;
+  gc__lock_take(&collector->lock);
+  gc__lock_take(&collector->world.lock);
+  out->mode = runtime->settings.options.mode;
+  out->tracking = GC_TRACK_NONE;
+  out->heap_bytes = gc__word_peek(&runtime->budget.used_bytes);
+  out->limit_bytes = gc__word_peek(&runtime->budget.limit_bytes);
+  out->live_bytes = collector->live_bytes;
+  out->collections_full = collector->count_full;
+  out->pauses = out->pauses_full = summarize(&collector->pauses_full);
+  out->mark_ns = collector->mark_ns;
+  out->objects_marked = collector->objects_marked;
+  out->false_words = collector->last_counts.false_words;
+  out->threads = (unsigned)collector->world.thread_count;
+  out->markers = collector->crew.wanted_count;
+  add_heap(out, collector);
+  add_threads(out, &collector->world);
+  gc__lock_give(&collector->world.lock);
+  gc__lock_give(&collector->lock);
+}
+
+void gc_stats_reset(void) {
+  if (gc__attach()) gc__collector_reset_counts(&gc__runtime.collector);
+}
+
+/* ---- Log line ---- */
+
+void gc__log_collection(void) {
+  const struct gc__collector *collector = &gc__runtime.collector;
+  const double mib = 1024 * 1024;
+  gc__report("collection %zu: full, pause %.3f ms, live %.2f MiB in %zu objects, committed %.2f MiB, next after %.2f MiB",
+             gc__word_peek(&collector->number), (double)collector->last_pause_ns / 1e6,
+             (double)collector->live_bytes / mib, collector->last_counts.marked_objects,
+             (double)gc__word_peek(&gc__runtime.budget.used_bytes) / mib,
+             (double)gc__word_peek(&collector->heap.allowance_bytes) / mib);
+}
+
+/* ---- Statistics file ---- */
+
+static void write_pauses(FILE *file, const char *name, const struct gc_pauses *p) {
+  fprintf(file,
+          "  \"%s\": {\"count\": %" PRIu64 ", \"total_ns\": %" PRIu64 ", \"max_ns\": %" PRIu64 ", \"p50_ns\": %" PRIu64
+          ", \"p99_ns\": %" PRIu64 ", \"p999_ns\": %" PRIu64 "},\n",
+          name, p->count, p->total_ns, p->max_ns, p->p50_ns, p->p99_ns, p->p999_ns);
+}
+
+static void write_figures(FILE *file, const struct gc_stats *s) {
+  const struct {
+    const char *name;
+    uint64_t value;
+  } figures[] = {
+      {"heap_bytes", s->heap_bytes},
+      {"live_bytes", s->live_bytes},
+      {"limit_bytes", s->limit_bytes},
+      {"free_bytes", s->free_bytes},
+      {"shadow_bytes", s->shadow_bytes},
+      {"allocated_bytes", s->allocated_bytes},
+      {"allocated_objects", s->allocated_objects},
+      {"freed_bytes", s->freed_bytes},
+      {"collections_minor", s->collections_minor},
+      {"collections_full", s->collections_full},
+      {"mark_ns", s->mark_ns},
+      {"sweep_ns", s->sweep_ns},
+      {"objects_marked", s->objects_marked},
+      {"tracked_pages_written", s->tracked_pages_written},
+      {"fragmentation_percent", s->fragmentation_percent},
+      {"threads", s->threads},
+      {"markers", s->markers},
+      {"false_words", s->false_words},
+      {"blacklisted_bytes", s->blacklisted_bytes},
+      {"finalizers_pending", s->finalizers_pending},
+      {"cycles_reclaimed_bytes", s->cycles_reclaimed_bytes},
+  };
+  for (unsigned i = 0; i < sizeof figures / sizeof figures[0]; i++)
+    fprintf(file, "  \"%s\": %" PRIu64 ",\n", figures[i].name, figures[i].value);
+}
+
+static void write_records(FILE *file, const struct gc__collector *collector) {
+  const struct gc__pause_record *records = (const void *)collector->records.start;
+  fprintf(file, "  \"pause_list\": [");
+  for (size_t i = 0; i < collector->record_count; i++)
+    fprintf(file, "%s\n    {\"start_ns\": %" PRIu64 ", \"length_ns\": %" PRIu64 ", \"kind\": \"%s\"}", i ? "," : "",
+            records[i].start_ns, records[i].length_ns, records[i].is_full ? "full" : "minor");
+  fprintf(file, "%s]\n", collector->record_count ? "\n  " : "");
+}
+
+/* One object, written by the process that started the library, not by its forked children. */
+void gc__statistics_write(void) {
+  const struct gc__runtime *runtime = &gc__runtime;
+  const char *path = runtime->settings.statistics_path;
+  struct gc_stats stats;
+  if (!path || runtime->process_id != gc__os_process_id()) return;
+  gc_stats(&stats);
+  FILE *file = fopen(path, "w");
+  if (!file) {
+    gc__report("TREFOIL_STATS=%s: cannot be written", path);
+    return;
+  }
+  fprintf(file, "{\n  \"format\": 1,\n  \"version\": \"%s\",\n  \"mode\": \"%s\",\n  \"tracking\": \"none\",\n",
+          gc_version(), gc_mode_name(stats.mode));
+  write_figures(file, &stats);
+  write_pauses(file, "pauses", &stats.pauses);
+  write_pauses(file, "pauses_minor", &stats.pauses_minor);
+  write_pauses(file, "pauses_full", &stats.pauses_full);
+  write_records(file, &runtime->collector);
+  fprintf(file, "}\n");
+  if (fclose(file) != 0) gc__report("TREFOIL_STATS=%s: cannot be written", path);
+}

@@ -1,0 +1,10 @@
+/* tools/verify.h - TREFOIL_CHECK=heap: are the heap's invariants true? */
+#ifndef GC_TOOLS_VERIFY_H
+#define GC_TOOLS_VERIFY_H
+
+#include "collect/collector.h"
+
+/* Walks the whole heap. World stopped, after a collection. Ends the program with the name of an invariant that is broken. */
+void gc__verify_heap(struct gc__collector *collector);
+
+#endif

@@ -39,7 +39,7 @@ static uint64_t count_blacklisted(const struct gc__heap *heap) {
   uint64_t bytes = 0;
   for (size_t block = 0; block < heap->space.span_bytes / GC__BLOCK_BYTES; block++) {
     if (heap->space.blocks[block].black_epoch != heap->epoch) continue;
-    unsigned granules = heap->space.entries[block].shape & GC__SHAPE_GRANULES;
+    unsigned granules = gc__entry_at(&heap->space, block).shape & GC__SHAPE_GRANULES;
     for (size_t i = block * GC__BLOCK_GRANULES; i < (block + 1) * GC__BLOCK_GRANULES; i++)
       if (gc__byte_peek(&heap->space.live[i]) == gc__live_black(heap->epoch))
         bytes += (granules ? granules : 1) * GC__GRANULE_BYTES;

@@ -56,10 +56,12 @@ static void *run_helper(void *argument) {
       continue;
     }
     seen = call;
-    if (gc__flag_get(&crew->is_ending)) return NULL;
+    if (gc__flag_get(&crew->is_ending)) break;
     size_t phase = gc__word_get(&crew->state) >> PHASE_LOG2;
     if (join_phase(crew, phase)) work_in_phase(crew, helper->marker, phase);
   }
+  gc__valgrind_speak();
+  return NULL;
 }
 
 static void call_helpers(struct gc__crew *crew) {

@@ -63,7 +63,7 @@ static GC__INLINE void visit(struct gc__marker *marker, size_t candidate) {
     return;
   }
   gc__byte_poke(live, trace->epoch);
-  struct gc__block_entry entry = heap->space.entries[granule / GC__BLOCK_GRANULES];
+  struct gc__block_entry entry = gc__entry_at(&heap->space, granule / GC__BLOCK_GRANULES);
   size_t bytes = (size_t)(entry.shape & GC__SHAPE_GRANULES) * GC__GRANULE_BYTES;
   enum gc__kind kind = gc__entry_kind(entry);
   if (GC__UNLIKELY(!bytes)) {
@@ -103,7 +103,7 @@ static GC__INLINE void consider_heap_word(struct gc__marker *marker, size_t word
 
 /* The first page of a free run names the run like that of a large object does. */
 static bool is_free_run(const struct gc__space *space, size_t granule) {
-  return (space->entries[granule / GC__BLOCK_GRANULES].shape & GC__SHAPE_PAGES) &&
+  return (gc__entry_at(space, granule / GC__BLOCK_GRANULES).shape & GC__SHAPE_PAGES) &&
          space->runs[granule / GC__PAGE_GRANULES].state != GC__RUN_LARGE;
 }
 
@@ -152,7 +152,7 @@ static GC__NOINLINE void scan_slice(struct gc__marker *marker, size_t start) {
 
 static GC__INLINE void scan_item(struct gc__marker *marker, size_t item) {
   const struct gc__space *space = &marker->trace->heap->space;
-  struct gc__block_entry entry = space->entries[(item - space->base) >> GC__BLOCK_LOG2];
+  struct gc__block_entry entry = gc__entry_at(space, (item - space->base) >> GC__BLOCK_LOG2);
   size_t bytes = (size_t)(entry.shape & GC__SHAPE_GRANULES) * GC__GRANULE_BYTES;
   if (GC__UNLIKELY(!bytes)) scan_slice(marker, item & ~ITEM_IS_SLICE);
   else scan_words(marker, (const size_t *)item, (const size_t *)(item + bytes));
@@ -267,7 +267,7 @@ static void rescan_large(struct gc__marker *marker, size_t granule) {
 
 static void rescan_block(struct gc__marker *marker, uint32_t block) {
   const struct gc__space *space = &marker->trace->heap->space;
-  struct gc__block_entry entry = space->entries[block];
+  struct gc__block_entry entry = gc__entry_at(space, block);
   if (!(entry.shape & GC__SHAPE_PAGES)) {
     if (gc__entry_kind(entry) != GC__KIND_LEAF) each_cell(marker, block, rescan_cell);
     return;

@@ -18,6 +18,8 @@
 const struct gc__cursor gc__nobody[GC__CURSOR_COUNT];
 _Thread_local struct gc__thread *gc__self = (struct gc__thread *)(void *)gc__nobody;
 
+volatile unsigned gc__world_gate;
+
 /* What the signal handler finds. */
 static struct gc__world *signalled_world;
 
@@ -145,8 +147,6 @@ void gc__world_detach(struct gc__world *world) {
 
 /* ---- Forks ---- */
 
-volatile unsigned gc__world_gate;
-
 GC__NOINLINE void gc__world_enter_gate(struct gc__thread *self) {
   while (gc__flag_get(&gc__world_gate)) {
     self->no_stop--;
@@ -183,7 +183,7 @@ void gc__world_after_fork(struct gc__world *world) {
 /* Names a thread on standard error that has not answered for long. */
 static void report_silent(const struct gc__world *world, unsigned number) {
   for (const struct gc__thread *thread = world->first; thread; thread = thread->next)
-    if (thread != gc__self && !thread->is_blocked && !thread->is_gone && thread->answered != number)
+    if (thread != gc__self && !thread->is_blocked && !thread->is_gone && gc__flag_get(&thread->answered) != number)
       gc__report("thread %d does not answer the stop signal %d: does it block it?", thread->id, world->signal);
 }
 
@@ -201,7 +201,8 @@ static unsigned signal_others(struct gc__world *world) {
 static unsigned count_dead(struct gc__world *world, unsigned number) {
   unsigned count = 0;
   for (struct gc__thread *thread = world->first; thread; thread = thread->next) {
-    if (thread == gc__self || thread->is_blocked || thread->is_gone || thread->answered == number) continue;
+    if (thread == gc__self || thread->is_blocked || thread->is_gone) continue;
+    if (gc__flag_get(&thread->answered) == number) continue;
     if (gc__stop_send(thread->id, 0) == 0) continue;
     thread->is_gone = 1;
     count++;
@@ -248,6 +249,7 @@ GC__NOINLINE void gc__world_stop(struct gc__world *world, void (*fn)(void *), vo
                            ? (struct gc__range){0, 0}
                            : gc__os_signal_stack();
   fn(argument);
+  gc__flag_add(&gc__world_gate, 0); /* what was done here comes before every section that is entered from now on */
   gc__flag_set(&world->stop_number, number + 1);
   gc__park_wake_all(&world->stop_number);
 }

@@ -79,7 +79,7 @@ void gc__world_enter_gate(struct gc__thread *self);
 static GC__INLINE void gc__world_enter(struct gc__thread *self) {
   self->no_stop++;
   gc__signal_barrier();
-  if (GC__UNLIKELY(gc__world_gate)) gc__world_enter_gate(self);
+  if (GC__UNLIKELY(gc__flag_get(&gc__world_gate))) gc__world_enter_gate(self);
 }
 void gc__world_answer_late(struct gc__thread *self);
 static GC__INLINE void gc__world_leave(struct gc__thread *self) {

@@ -34,9 +34,9 @@ struct gc__page_grant gc__block_make(struct gc__heap *heap, enum gc__kind kind, 
                                               .size_class = (uint8_t)size_class,
                                               .kind = (uint8_t)kind,
                                               .black_epoch = block_at(heap, block)->black_epoch};
-  heap->space.entries[block] =
-      (struct gc__block_entry){.reciprocal = class->reciprocal,
-                               .shape = (uint16_t)(class->cell_granules | kind << GC__SHAPE_KIND_LOG2)};
+  struct gc__block_entry entry = {.reciprocal = class->reciprocal,
+                                  .shape = (uint16_t)(class->cell_granules | kind << GC__SHAPE_KIND_LOG2)};
+  gc__entry_set(&heap->space, block, entry);
   if (kind == GC__KIND_ROOT) link_root_block(heap, block);
   return grant;
 }
@@ -48,7 +48,7 @@ void gc__block_release(struct gc__heap *heap, uint32_t block) {
   if (facts->kind == GC__KIND_ROOT) unlink_root_block(heap, block);
   facts->state = GC__BLOCK_NONE;
   gc__word_poke(&facts->owner, 0);
-  heap->space.entries[block] = (struct gc__block_entry){0};
+  gc__entry_set(&heap->space, block, (struct gc__block_entry){0});
   gc__pages_give(&heap->pages, block * GC__BLOCK_PAGES, GC__BLOCK_PAGES);
 }
 
@@ -101,7 +101,7 @@ void gc__block_read_occupied(const struct gc__heap *heap, uint32_t block, uint64
   const uint8_t *live = heap->space.live + (size_t)block * GC__BLOCK_GRANULES;
   for (unsigned word = 0; word < GC__BLOCK_WORDS; word++)
     occupied[word] = gc__bytes_equal(live + 64 * word, heap->epoch);
-  if (heap->space.entries[block].stamp == heap->stamp) {
+  if (gc__entry_at(&heap->space, block).stamp == heap->stamp) {
     for (unsigned word = 0; word < GC__BLOCK_WORDS; word++)
       occupied[word] |= gc__word_peek(&heap->space.young[block][word]) |
                         gc__bytes_equal(live + 64 * word, GC__LIVE_RECYCLED);
@@ -119,10 +119,11 @@ unsigned gc__block_count_live(const struct gc__heap *heap, uint32_t block) {
 }
 
 void gc__block_stamp(struct gc__heap *heap, uint32_t block) {
-  struct gc__block_entry *entry = &heap->space.entries[block];
-  if (entry->stamp == heap->stamp) return;
+  struct gc__block_entry entry = gc__entry_at(&heap->space, block);
+  if (entry.stamp == heap->stamp) return;
   for (unsigned word = 0; word < GC__BLOCK_WORDS; word++) gc__word_poke(&heap->space.young[block][word], 0);
-  entry->stamp = heap->stamp;
+  entry.stamp = heap->stamp;
+  gc__entry_set(&heap->space, block, entry);
 }
 
 /* Whole words of bits belong to this range alone and are stored; at the edges other threads may clear bits of their own
@@ -131,7 +132,7 @@ void gc__block_set_young(struct gc__heap *heap, size_t start, size_t end) {
   size_t block = (start - heap->space.base) >> GC__BLOCK_LOG2;
   size_t first = (start - heap->space.base) / GC__GRANULE_BYTES % GC__BLOCK_GRANULES;
   size_t last = first + (end - start) / GC__GRANULE_BYTES;
-  GC__CHECK(heap->space.entries[block].stamp == heap->stamp && last <= GC__BLOCK_GRANULES);
+  GC__CHECK(gc__entry_at(&heap->space, block).stamp == heap->stamp && last <= GC__BLOCK_GRANULES);
   for (size_t word = first / 64; word * 64 < last; word++) {
     uint64_t mask = gc__bits_of_range(word, first, last);
     if (mask == ~(uint64_t)0) gc__word_poke(&heap->space.young[block][word], mask);
@@ -158,7 +159,7 @@ void gc__block_note_freed(struct gc__heap *heap, uint32_t block) {
   unsigned freed = gc__flag_add(&facts->freed_cells, 1) + 1;
   if (freed < 1u + gc__block_class(heap, block)->cell_count / RELIST_SHARE) return;
   gc__lock_take(&heap->lock);
-  bool is_swept = block < heap->sweep.next || heap->space.entries[block].stamp == heap->stamp;
+  bool is_swept = block < heap->sweep.next || gc__entry_at(&heap->space, block).stamp == heap->stamp;
   if (facts->state == GC__BLOCK_IDLE && is_swept) gc__block_list(heap, block);
   gc__lock_give(&heap->lock);
 }

@@ -69,8 +69,11 @@ uint8_t gc__heap_next_epoch(struct gc__heap *heap) {
 /* Stamps of old stops must not be taken for the new one's when their numbers start over. */
 static void next_stamp(struct gc__heap *heap) {
   if (heap->stamp++ != UINT16_MAX) return;
-  for (size_t block = 0; block < heap->space.span_bytes / GC__BLOCK_BYTES; block++)
-    heap->space.entries[block].stamp = 0;
+  for (size_t block = 0; block < heap->space.span_bytes / GC__BLOCK_BYTES; block++) {
+    struct gc__block_entry entry = gc__entry_at(&heap->space, block);
+    entry.stamp = 0;
+    gc__entry_set(&heap->space, block, entry);
+  }
   heap->stamp = 1;
 }
 

@@ -66,7 +66,7 @@ static GC__INLINE bool gc__heap_is_given(const struct gc__heap *heap, size_t gra
   const struct gc__space *space = &heap->space;
   if (gc__byte_peek(&space->live[granule]) == heap->epoch) return true;
   size_t block = granule / GC__BLOCK_GRANULES;
-  struct gc__block_entry entry = space->entries[block];
+  struct gc__block_entry entry = gc__entry_at(space, block);
   if (entry.shape & GC__SHAPE_PAGES) return space->runs[granule / GC__PAGE_GRANULES].state == GC__RUN_LARGE;
   size_t bit = granule % GC__BLOCK_GRANULES;
   return entry.stamp == heap->stamp && (gc__word_peek(&space->young[block][bit / 64]) >> bit % 64 & 1);

@@ -31,7 +31,7 @@ static void claim_pages(struct gc__heap *heap, uint32_t first, uint32_t page, ui
   for (uint32_t i = page; i < page + count; i++) space->run_heads[i] = first + 1;
   uint32_t last_block = (page + count - 1) / GC__BLOCK_PAGES;
   for (uint32_t block = page / GC__BLOCK_PAGES; block <= last_block; block++)
-    space->entries[block] = (struct gc__block_entry){.shape = GC__SHAPE_PAGES};
+    gc__entry_set(space, block, (struct gc__block_entry){.shape = GC__SHAPE_PAGES});
 }
 
 static void disclaim_pages(struct gc__heap *heap, uint32_t page, uint32_t count) {

@@ -37,7 +37,7 @@ static bool free_large(struct gc__heap *heap, struct gc__local *local, struct gc
  * bits count may be kept by this thread; any other is found by its byte when its block is looked at next. */
 static bool free_cell(struct gc__heap *heap, struct gc__local *local, struct gc__place place) {
   uint32_t block = (uint32_t)(place.granule / GC__BLOCK_GRANULES);
-  bool is_stamped = heap->space.entries[block].stamp == heap->stamp;
+  bool is_stamped = gc__entry_at(&heap->space, block).stamp == heap->stamp;
   uint8_t *live = &heap->space.live[place.granule];
   if (gc__byte_peek(live) == heap->epoch) {
     if (!gc__byte_swap_if(live, heap->epoch, 0)) return false;

@@ -73,14 +73,14 @@ bool gc__space_extend(struct gc__space *space, size_t bytes) {
     size_t live_start = gc__round_up(space->span_bytes / GC__GRANULE_BYTES, GC__PAGE_BYTES);
     gc__os_prefer_huge(space->live + live_start, bytes / GC__GRANULE_BYTES);
   }
-  space->span_bytes += bytes;
+  gc__word_set(&space->span_bytes, space->span_bytes + bytes); /* after the tables: readers take no lock */
   return true;
 }
 
 struct gc__place gc__space_place(const struct gc__space *space, size_t offset) {
   struct gc__place place = {.granule = gc__space_granule_of(space, offset)};
   if (place.granule == SIZE_MAX) return place;
-  struct gc__block_entry entry = space->entries[offset >> GC__BLOCK_LOG2];
+  struct gc__block_entry entry = gc__entry_at(space, offset >> GC__BLOCK_LOG2);
   if (entry.shape & GC__SHAPE_PAGES) {
     const struct gc__run *run = &space->runs[place.granule / GC__PAGE_GRANULES];
     place.bytes = (size_t)run->page_count * GC__PAGE_BYTES;

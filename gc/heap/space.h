@@ -13,6 +13,7 @@
 #ifndef GC_HEAP_SPACE_H
 #define GC_HEAP_SPACE_H
 
+#include "base/atomic.h"
 #include "base/bits.h"
 #include "heap/size_class.h"
 #include "os/memory.h"
@@ -61,9 +62,10 @@ struct gc__run {
 
 struct gc__space {
   uintptr_t base;
-  size_t reserved_bytes, span_bytes;
+  size_t reserved_bytes;
+  volatile size_t span_bytes;
   uint8_t *live;                   /* a granule */
-  struct gc__block_entry *entries; /* a block */
+  volatile size_t *entries;        /* a block: struct gc__block_entry, read and written as one word */
   struct gc__block *blocks;        /* a block */
   uint64_t (*young)[GC__BLOCK_WORDS]; /* a block, a bit a granule: [block.young] */
   uint32_t *run_heads;             /* a page: number of its run's first page, plus 1; 0: in no run */
@@ -88,7 +90,22 @@ static inline char *gc__space_address(const struct gc__space *space, size_t gran
   return (char *)space->base + granule * GC__GRANULE_BYTES;
 }
 static inline bool gc__space_contains(const struct gc__space *space, const void *address) {
-  return gc__space_offset(space, address) < space->span_bytes;
+  return gc__space_offset(space, address) < gc__word_get(&space->span_bytes);
+}
+
+static GC__INLINE struct gc__block_entry gc__entry_at(const struct gc__space *space, size_t block) {
+  union {
+    size_t word;
+    struct gc__block_entry entry;
+  } both = {.word = gc__word_peek(&space->entries[block])};
+  return both.entry;
+}
+static inline void gc__entry_set(struct gc__space *space, size_t block, struct gc__block_entry entry) {
+  union {
+    struct gc__block_entry entry;
+    size_t word;
+  } both = {.entry = entry};
+  gc__word_poke(&space->entries[block], both.word);
 }
 
 /* Where an offset lies: the first granule of the cell or large object, live or not, that contains it. */
@@ -102,7 +119,7 @@ struct gc__place {
 /* Preconditions: offset < span_bytes. At most two dependent loads. */
 static GC__INLINE size_t gc__space_granule_of(const struct gc__space *space, size_t offset) {
   size_t block = offset >> GC__BLOCK_LOG2;
-  struct gc__block_entry entry = space->entries[block];
+  struct gc__block_entry entry = gc__entry_at(space, block);
   unsigned cell_granules = entry.shape & GC__SHAPE_GRANULES;
   if (GC__LIKELY(cell_granules)) {
     unsigned in_block = (unsigned)(offset >> GC__GRANULE_LOG2) & (GC__BLOCK_GRANULES - 1);

@@ -5,7 +5,7 @@
 
 static void verify_entry(const struct gc__heap *heap, uint32_t block) {
   const struct gc__block *facts = &heap->space.blocks[block];
-  struct gc__block_entry entry = heap->space.entries[block];
+  struct gc__block_entry entry = gc__entry_at(&heap->space, block);
   unsigned granules = entry.shape & GC__SHAPE_GRANULES;
   if (facts->state == GC__BLOCK_NONE) {
     gc__verify(granules == 0, "space.entry");
@@ -19,7 +19,7 @@ static void verify_entry(const struct gc__heap *heap, uint32_t block) {
 
 /* No byte but that of a cell's first granule is live. */
 static void verify_live_bytes(const struct gc__heap *heap, uint32_t block) {
-  unsigned granules = heap->space.entries[block].shape & GC__SHAPE_GRANULES;
+  unsigned granules = gc__entry_at(&heap->space, block).shape & GC__SHAPE_GRANULES;
   size_t first = (size_t)block * GC__BLOCK_GRANULES;
   if (!granules) return;
   for (size_t i = 0; i < GC__BLOCK_GRANULES; i++) {
@@ -44,7 +44,7 @@ static void verify_large(const struct gc__heap *heap, uint32_t list) {
     gc__verify(run->state == GC__RUN_LARGE && run->before == before, "pages.heads");
     for (uint32_t page = first; page < first + run->page_count; page++)
       gc__verify(heap->space.run_heads[page] == first + 1 &&
-                     heap->space.entries[page / GC__BLOCK_PAGES].shape == GC__SHAPE_PAGES,
+                     gc__entry_at(&heap->space, page / GC__BLOCK_PAGES).shape == GC__SHAPE_PAGES,
                  "pages.heads");
   }
 }

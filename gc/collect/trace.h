@@ -1,8 +1,9 @@
 /* collect/trace.h - marking: from the roots through every object that can be reached, by one marker or several.
  *
  * A word that may be a pointer becomes a candidate: the granule of the object that it points into. Candidates pass through
- * a short queue, whose entries' liveness bytes and first lines are being prefetched, before their byte is looked at (Cher,
- * Hosking and Vijaykumar 2004). An object that was not marked is marked, and pushed if it is to be scanned.
+ * a short queue while their liveness bytes are prefetched, before the byte is looked at (Cher, Hosking and Vijaykumar
+ * 2004). An object that was not marked is marked, and if it is to be scanned it passes through a second queue while its
+ * first line is prefetched; what does not fit there waits on the mark stack.
  *
  * [trace.bytes] Marking writes a byte without an atomic operation: two markers that meet at one object both scan it, which
  * is wasted work and nothing else (counters may be a little high then).
@@ -16,19 +17,23 @@
 #include "collect/roots.h"
 #include "heap/heap.h"
 
-/* Depth of the queue: 183, 24, 16, 11.3 and 11.1 ns an object at 1, 4, 8, 32 and 64 on randomly linked objects. */
-#define GC__FIFO_MOST 64u
-#define GC__FIFO_DEPTH 32u
+#define GC__QUEUE_ROOM 64u
 
 #define GC__MARKERS_MOST 128u
 
 struct gc__trace;
 
+/* A ring: entries [first, end), both taken modulo its room. */
+struct gc__queue {
+  size_t entries[GC__QUEUE_ROOM];
+  unsigned first, end;
+};
+
 struct gc__marker {
   struct gc__trace *trace;
   struct gc__mark_stack stack;
-  size_t fifo[GC__FIFO_MOST]; /* a ring of candidates: granule << 1 | comes from a root */
-  unsigned fifo_first, fifo_end;
+  struct gc__queue candidates; /* granule << 1 | comes from a root; liveness bytes on their way */
+  struct gc__queue scans;      /* items as on the stack; first lines on their way */
   size_t marked_objects, marked_bytes, false_words;
 };
 

@@ -107,6 +107,7 @@ void gc__large_release(struct gc__heap *heap, uint32_t first) {
   GC__CHECK(run->state == GC__RUN_LARGE);
   unlink_large(heap, first);
   run->state = GC__RUN_NONE;
+  heap->space.live[(size_t)first * GC__PAGE_GRANULES] = 0; /* [space.live]: the page may be inside a cell next */
   disclaim_pages(heap, first, count);
   gc__pages_give(&heap->pages, first, count);
 }

@@ -11,8 +11,8 @@
 bool gc__mark_stack_open(struct gc__mark_stack *stack, struct gc__budget *budget, size_t reserve_items) {
   *stack = (struct gc__mark_stack){0};
   if (!gc__region_open_most(&stack->memory, budget, reserve_items * sizeof(size_t))) return false;
-  stack->most = stack->memory.reserved_bytes / sizeof(size_t);
-  stack->items = (size_t *)(void *)stack->memory.start;
+  stack->most = stack->memory.reserved_bytes / sizeof(size_t) - GC__STACK_PAD;
+  stack->items = (size_t *)(void *)stack->memory.start + GC__STACK_PAD;
   if (gc__mark_stack_grow(stack)) return true;
   gc__mark_stack_close(stack);
   return false;
@@ -25,15 +25,15 @@ void gc__mark_stack_trim(struct gc__mark_stack *stack) {
   gc__word_poke(&stack->steal, 0);
   gc__word_poke(&stack->shared, 0);
   if (stack->room <= KEEP_ITEMS) return;
-  gc__region_trim(&stack->memory, KEEP_ITEMS * sizeof(size_t));
-  stack->room = stack->memory.committed_bytes / sizeof(size_t);
+  gc__region_trim(&stack->memory, (KEEP_ITEMS + GC__STACK_PAD) * sizeof(size_t));
+  stack->room = stack->memory.committed_bytes / sizeof(size_t) - GC__STACK_PAD;
 }
 
 bool gc__mark_stack_grow(struct gc__mark_stack *stack) {
   size_t items = stack->room ? stack->room * 2 : FIRST_ITEMS;
   if (items > stack->most) items = stack->most;
   if (items <= stack->room) return false;
-  if (!gc__region_commit(&stack->memory, items * sizeof(size_t))) return false;
+  if (!gc__region_commit(&stack->memory, (items + GC__STACK_PAD) * sizeof(size_t))) return false;
   stack->room = items;
   return true;
 }

@@ -16,6 +16,7 @@
 #include "os/memory.h"
 
 #define GC__STACK_PRIVATE_MOST 128u /* items that the owner keeps to itself */
+#define GC__STACK_PAD          8u   /* words in front of items that may be read: what they hold means nothing */
 
 struct gc__mark_stack {
   size_t *items;

@@ -7,18 +7,25 @@
 #define ROOT_PIECE_BYTES ((size_t)32 << 10)
 
 /* Objects longer than this are scanned in slices, so that other markers can share one. */
-#define SLICE_BYTES ((size_t)4 << 10)
+#define SLICE_GRANULES ((size_t)256)
 
-/* How far ahead memory is asked for. One queue for both, with the line of every candidate prefetched, took 183, 24, 16,
- * 11.3 and 11.1 ns an object at depth 1, 4, 8, 32 and 64 on randomly linked objects in a prototype. */
+#define GRANULE_WORDS (GC__GRANULE_BYTES / sizeof(size_t))
+
+/* How many candidates wait for their bytes, and how many items below the top of the stack an object's line is asked for.
+ * A queue of 1, 4, 8, 32 and 64 took 183, 24, 16, 11.3 and 11.1 ns an object on randomly linked objects in a prototype.
+ * What was tried here and lost on trees in the order of allocation: taking items from below the top (+60 %), and a
+ * second queue of marked objects instead of asking for each candidate's line (+20 %; -10 % on random graphs). */
 #define CANDIDATES_DEPTH 32u
-#define SCANS_DEPTH      16u
 
-/* With so few candidates on the way latency counts, as in a single list: the object's line is asked for as well. */
-#define CANDIDATES_FEW 4u
+/* A reference to an object, as the queue and the stack hold it: its first granule, whether a root word names it, and the
+ * granules to be scanned if it is a cell that is scanned at all. Large objects and leaves have 0 of these; on the stack
+ * that means a large object, from this granule on. */
+#define REF_LOG2    16u
+#define REF_IS_ROOT ((size_t)1 << 15)
+#define REF_LENGTH  ((size_t)GC__SHAPE_GRANULES)
 
-/* An item of the mark stack: the address of an object, or of the rest of a large one. */
-#define ITEM_IS_SLICE ((size_t)1)
+static GC__INLINE size_t make_ref(size_t granule, size_t length) { return granule << REF_LOG2 | length; }
+static GC__INLINE size_t ref_granule(size_t ref) { return ref >> REF_LOG2; }
 
 #if defined(__clang__)
 #define SCANS_ANYTHING __attribute__((no_sanitize("address", "thread", "undefined"), disable_sanitizer_instrumentation))
@@ -39,9 +46,12 @@ static void note_false_root(struct gc__marker *marker, size_t granule) {
   gc__byte_poke(&space->black_pages[granule / GC__PAGE_GRANULES], trace->epoch);
 }
 
-static GC__NOINLINE void note_overflow(struct gc__trace *trace, size_t granule) {
-  gc__byte_poke(&trace->heap->space.blocks[granule / GC__BLOCK_GRANULES].must_rescan, 1);
-  gc__flag_set(&trace->has_overflowed, 1);
+/* The object will be found again through its block. A cell is counted as marked now; a large object was already. */
+static GC__NOINLINE void note_overflow(struct gc__marker *marker, size_t granule) {
+  struct gc__place place = gc__space_place(&marker->space, granule * GC__GRANULE_BYTES);
+  if (!place.is_large) marker->marked_bytes += place.bytes;
+  gc__byte_poke(&marker->space.blocks[granule / GC__BLOCK_GRANULES].must_rescan, 1);
+  gc__flag_set(&marker->trace->has_overflowed, 1);
 }
 
 static GC__NOINLINE void share_work(struct gc__marker *marker) {
@@ -49,80 +59,72 @@ static GC__NOINLINE void share_work(struct gc__marker *marker) {
   marker->trace->wake_helpers(marker->trace->wake_argument);
 }
 
-static GC__INLINE unsigned queue_length(const struct gc__queue *queue) { return queue->end - queue->first; }
-static GC__INLINE void queue_put(struct gc__queue *queue, size_t entry) {
-  queue->entries[queue->end++ % GC__QUEUE_ROOM] = entry;
-}
-static GC__INLINE size_t queue_take(struct gc__queue *queue) {
-  return queue->entries[queue->first++ % GC__QUEUE_ROOM];
-}
-
-static GC__INLINE void put_scan(struct gc__marker *marker, size_t item) {
-  GC__PREFETCH((const void *)(item & ~ITEM_IS_SLICE));
-  queue_put(&marker->scans, item);
-}
-
-static GC__INLINE void push_object(struct gc__marker *marker, size_t granule) {
-  struct gc__trace *trace = marker->trace;
+static GC__INLINE void push_ref(struct gc__marker *marker, size_t ref) {
   struct gc__mark_stack *stack = &marker->stack;
-  if (queue_length(&marker->scans) < SCANS_DEPTH) {
-    put_scan(marker, trace->heap->space.base + granule * GC__GRANULE_BYTES);
-    return;
-  }
-  if (GC__UNLIKELY(!gc__mark_stack_push(stack, trace->heap->space.base + granule * GC__GRANULE_BYTES)))
-    note_overflow(trace, granule);
-  else if (GC__UNLIKELY(stack->top - stack->split > GC__STACK_PRIVATE_MOST) && trace->is_shared)
+  if (GC__UNLIKELY(!gc__mark_stack_push(stack, ref))) note_overflow(marker, ref_granule(ref));
+  else if (GC__UNLIKELY(stack->top - stack->split > GC__STACK_PRIVATE_MOST) && marker->trace->is_shared)
     share_work(marker);
 }
 
-/* Marks what a candidate names, if it is allocated and was not marked, and pushes it if it is to be scanned. */
-static GC__INLINE void visit(struct gc__marker *marker, size_t candidate) {
-  struct gc__trace *trace = marker->trace;
-  const struct gc__heap *heap = trace->heap;
-  size_t granule = candidate >> 1;
-  uint8_t *live = &heap->space.live[granule];
-  uint8_t byte = gc__byte_peek(live);
-  if (byte == trace->epoch) return;
-  if (GC__UNLIKELY(byte != heap->epoch) && !gc__heap_is_given(heap, granule)) {
-    if (candidate & 1) note_false_root(marker, granule);
-    return;
-  }
-  gc__byte_poke(live, trace->epoch);
-  struct gc__block_entry entry = gc__entry_at(&heap->space, granule / GC__BLOCK_GRANULES);
-  size_t bytes = (size_t)(entry.shape & GC__SHAPE_GRANULES) * GC__GRANULE_BYTES;
-  enum gc__kind kind = gc__entry_kind(entry);
-  if (GC__UNLIKELY(!bytes)) {
-    const struct gc__run *run = &heap->space.runs[granule / GC__PAGE_GRANULES];
-    bytes = (size_t)run->page_count * GC__PAGE_BYTES;
-    kind = (enum gc__kind)run->kind;
-  }
-  marker->marked_objects++;
-  marker->marked_bytes += bytes;
-  if (kind != GC__KIND_LEAF) push_object(marker, granule);
+/* What is marked and not scanned as cells are: leaves and large objects. */
+static GC__NOINLINE void visit_special(struct gc__marker *marker, size_t granule) {
+  struct gc__place place = gc__space_place(&marker->space, granule * GC__GRANULE_BYTES);
+  marker->marked_bytes += place.bytes;
+  if (place.kind != GC__KIND_LEAF) push_ref(marker, make_ref(granule, 0));
 }
 
-static GC__INLINE void visit_oldest(struct gc__marker *marker) { visit(marker, queue_take(&marker->candidates)); }
+/* Marks what a candidate names, if it is allocated and was not marked, and sees that it is scanned. */
+static GC__INLINE void visit(struct gc__marker *marker, size_t ref) {
+  uint8_t *live = &marker->space.live[ref_granule(ref)];
+  uint8_t byte = gc__byte_peek(live);
+  if (byte == marker->epoch) return;
+  if (GC__UNLIKELY(byte != marker->epoch_before) && !gc__heap_is_given(marker->trace->heap, ref_granule(ref))) {
+    if (ref & REF_IS_ROOT) note_false_root(marker, ref_granule(ref));
+    return;
+  }
+  gc__byte_poke(live, marker->epoch);
+  marker->marked_objects++;
+  if (GC__LIKELY(ref & REF_LENGTH)) push_ref(marker, ref);
+  else visit_special(marker, ref_granule(ref));
+}
 
-static GC__INLINE void enqueue(struct gc__marker *marker, size_t granule, size_t is_root) {
-  const struct gc__space *space = &marker->trace->heap->space;
-  unsigned length = queue_length(&marker->candidates);
-  GC__PREFETCH(&space->live[granule]);
-  if (length < CANDIDATES_FEW) GC__PREFETCH(gc__space_address(space, granule));
-  if (length == CANDIDATES_DEPTH) visit_oldest(marker);
-  queue_put(&marker->candidates, granule << 1 | is_root);
+static GC__INLINE void visit_oldest(struct gc__marker *marker) {
+  struct gc__queue *queue = &marker->candidates;
+  visit(marker, queue->entries[queue->first++ % GC__QUEUE_ROOM]);
+}
+
+static GC__INLINE void enqueue(struct gc__marker *marker, size_t ref) {
+  struct gc__queue *queue = &marker->candidates;
+  GC__PREFETCH(&marker->space.live[ref_granule(ref)]);
+  GC__PREFETCH(gc__space_address(&marker->space, ref_granule(ref)));
+  if (queue->end - queue->first == CANDIDATES_DEPTH) visit_oldest(marker);
+  queue->entries[queue->end++ % GC__QUEUE_ROOM] = ref;
 }
 
 /* ---- Words ---- */
 
+/* The object that contains an offset, as a reference; SIZE_MAX: nothing does. */
+static GC__INLINE size_t ref_at(const struct gc__space *space, size_t offset) {
+  size_t block = offset >> GC__BLOCK_LOG2;
+  struct gc__block_entry entry = gc__entry_at(space, block);
+  size_t granules = entry.shape & GC__SHAPE_GRANULES;
+  if (GC__UNLIKELY(!granules)) {
+    size_t granule = gc__space_granule_of(space, offset);
+    return granule == SIZE_MAX ? SIZE_MAX : make_ref(granule, 0);
+  }
+  size_t in_block = offset >> GC__GRANULE_LOG2 & (GC__BLOCK_GRANULES - 1);
+  size_t first = (in_block * entry.reciprocal >> GC__RECIPROCAL_LOG2) * granules;
+  if (GC__UNLIKELY(first + granules > GC__BLOCK_GRANULES)) return SIZE_MAX;
+  return make_ref(block * GC__BLOCK_GRANULES + first, gc__entry_kind(entry) == GC__KIND_LEAF ? 0 : granules);
+}
+
 static GC__INLINE void consider_heap_word(struct gc__marker *marker, size_t word) {
-  const struct gc__trace *trace = marker->trace;
-  const struct gc__space *space = &trace->heap->space;
-  size_t offset = word - space->base;
-  if (GC__LIKELY(offset >= space->span_bytes)) return;
-  size_t granule = gc__space_granule_of(space, offset);
-  if (GC__UNLIKELY(granule == SIZE_MAX)) return;
-  if (GC__UNLIKELY(!trace->interior_in_heap) && offset != granule * GC__GRANULE_BYTES) return;
-  enqueue(marker, granule, 0);
+  size_t offset = word - marker->space.base;
+  if (GC__LIKELY(offset >= marker->space.span_bytes)) return;
+  size_t ref = ref_at(&marker->space, offset);
+  if (GC__UNLIKELY(ref == SIZE_MAX)) return;
+  if (GC__UNLIKELY(!marker->interior_in_heap) && offset != ref_granule(ref) * GC__GRANULE_BYTES) return;
+  enqueue(marker, ref);
 }
 
 /* The first page of a free run names the run like that of a large object does. */
@@ -133,22 +135,22 @@ static bool is_free_run(const struct gc__space *space, size_t granule) {
 
 /* A root word may point one past the end of an object: then the object before the address is meant. */
 static void consider_root_word(struct gc__marker *marker, size_t word) {
-  const struct gc__space *space = &marker->trace->heap->space;
+  const struct gc__space *space = &marker->space;
   size_t offset = word - space->base;
-  size_t granule = SIZE_MAX;
+  size_t ref = SIZE_MAX;
   if (offset > space->span_bytes) return;
   if (offset < space->span_bytes) {
-    granule = gc__space_granule_of(space, offset);
-    if (granule == SIZE_MAX || is_free_run(space, granule)) note_false_root(marker, offset / GC__GRANULE_BYTES);
-    else enqueue(marker, granule, 1);
+    ref = ref_at(space, offset);
+    if (ref == SIZE_MAX || is_free_run(space, ref_granule(ref))) note_false_root(marker, offset / GC__GRANULE_BYTES);
+    else enqueue(marker, ref | REF_IS_ROOT);
   }
   if (offset == 0 || offset % GC__GRANULE_BYTES) return;
-  size_t before = gc__space_granule_of(space, offset - 1);
-  if (before != SIZE_MAX && before != granule) enqueue(marker, before, 0);
+  size_t before = ref_at(space, offset - 1);
+  if (before != SIZE_MAX && before != ref) enqueue(marker, before);
 }
 
 SCANS_ANYTHING static void scan_roots(struct gc__marker *marker, struct gc__range piece) {
-  size_t base = marker->trace->heap->space.base, span_bytes = marker->trace->heap->space.span_bytes;
+  size_t base = marker->space.base, span_bytes = marker->space.span_bytes;
   for (const volatile size_t *word = (const volatile size_t *)piece.start; word < (const volatile size_t *)piece.end;
        word++) {
     size_t value = *word;
@@ -156,41 +158,54 @@ SCANS_ANYTHING static void scan_roots(struct gc__marker *marker, struct gc__rang
   }
 }
 
-SCANS_ANYTHING static GC__INLINE void scan_words(struct gc__marker *marker, const size_t *word, const size_t *end) {
-  for (; word < end; word++) consider_heap_word(marker, *word);
+/* count is even: a granule has two words. */
+SCANS_ANYTHING static GC__INLINE void scan_words(struct gc__marker *marker, const size_t *word, size_t count) {
+  for (const size_t *end = word + count; word < end; word += GRANULE_WORDS) {
+    consider_heap_word(marker, word[0]);
+    consider_heap_word(marker, word[1]);
+  }
 }
 
 /* ---- Objects ---- */
 
-/* The rest of a large object: pushes what follows the slice first, so that it can be stolen. */
-static GC__NOINLINE void scan_slice(struct gc__marker *marker, size_t start) {
-  const struct gc__space *space = &marker->trace->heap->space;
-  struct gc__place place = gc__space_place(space, start - space->base);
-  size_t end = (size_t)gc__space_address(space, place.granule) + place.bytes;
-  if (end - start > SLICE_BYTES) {
-    end = start + SLICE_BYTES;
-    if (!gc__mark_stack_push(&marker->stack, end | ITEM_IS_SLICE)) note_overflow(marker->trace, place.granule);
+/* A large object from a granule on: pushes what follows the slice first, so that it can be stolen. */
+static GC__NOINLINE void scan_slice(struct gc__marker *marker, size_t granule) {
+  const struct gc__space *space = &marker->space;
+  struct gc__place place = gc__space_place(space, granule * GC__GRANULE_BYTES);
+  size_t end = place.granule + place.bytes / GC__GRANULE_BYTES;
+  if (end - granule > SLICE_GRANULES) {
+    end = granule + SLICE_GRANULES;
+    if (!gc__mark_stack_push(&marker->stack, make_ref(end, 0))) note_overflow(marker, place.granule);
   }
-  scan_words(marker, (const size_t *)start, (const size_t *)end);
+  scan_words(marker, (const size_t *)(void *)gc__space_address(space, granule), (end - granule) * GRANULE_WORDS);
 }
 
-static GC__INLINE void scan_item(struct gc__marker *marker, size_t item) {
-  const struct gc__space *space = &marker->trace->heap->space;
-  struct gc__block_entry entry = gc__entry_at(space, (item - space->base) >> GC__BLOCK_LOG2);
-  size_t bytes = (size_t)(entry.shape & GC__SHAPE_GRANULES) * GC__GRANULE_BYTES;
-  if (GC__UNLIKELY(!bytes)) scan_slice(marker, item & ~ITEM_IS_SLICE);
-  else scan_words(marker, (const size_t *)item, (const size_t *)(item + bytes));
+static GC__INLINE void scan_ref(struct gc__marker *marker, size_t ref) {
+  size_t granules = ref & REF_LENGTH;
+  if (GC__UNLIKELY(!granules)) {
+    scan_slice(marker, ref_granule(ref));
+    return;
+  }
+  marker->marked_bytes += granules * GC__GRANULE_BYTES;
+  scan_words(marker, (const size_t *)(void *)gc__space_address(&marker->space, ref_granule(ref)),
+             granules * GRANULE_WORDS);
 }
 
-/* Keeps both queues filled as far as there is work, so that memory is always being waited for in parallel. */
+/* The lower items of a deep stack have left the cache since they were candidates: the line of the one that comes some
+ * pops later is asked for again. */
+static GC__INLINE size_t pop_ref(struct gc__marker *marker) {
+  struct gc__mark_stack *stack = &marker->stack;
+  const size_t *top = &stack->items[--stack->top];
+  GC__PREFETCH(gc__space_address(&marker->space, ref_granule(top[-(ptrdiff_t)GC__STACK_PAD])));
+  return *top;
+}
+
 static void drain(struct gc__marker *marker) {
   struct gc__mark_stack *stack = &marker->stack;
-  struct gc__queue *scans = &marker->scans, *candidates = &marker->candidates;
+  struct gc__queue *queue = &marker->candidates;
   for (;;) {
-    while (queue_length(scans) < SCANS_DEPTH && stack->top > stack->split) put_scan(marker, stack->items[--stack->top]);
-    if (queue_length(scans) < SCANS_DEPTH && queue_length(candidates) >= CANDIDATES_DEPTH / 2) visit_oldest(marker);
-    else if (queue_length(scans)) scan_item(marker, queue_take(scans));
-    else if (queue_length(candidates)) visit_oldest(marker);
+    if (GC__LIKELY(stack->top > stack->split)) scan_ref(marker, pop_ref(marker));
+    else if (GC__LIKELY(queue->first != queue->end)) visit_oldest(marker);
     else if (!gc__mark_stack_fetch(stack)) return;
   }
 }
@@ -246,7 +261,11 @@ void gc__trace_begin(struct gc__trace *trace, const struct gc__roots *roots, uin
   for (unsigned i = 0; i < trace->marker_count; i++) {
     struct gc__marker *marker = trace->markers[i];
     marker->trace = trace;
-    marker->candidates.first = marker->candidates.end = marker->scans.first = marker->scans.end = 0;
+    marker->space = trace->heap->space;
+    marker->epoch = epoch;
+    marker->epoch_before = trace->heap->epoch;
+    marker->interior_in_heap = trace->interior_in_heap;
+    marker->candidates.first = marker->candidates.end = 0;
     marker->marked_objects = marker->marked_bytes = marker->false_words = 0;
   }
 }
@@ -262,7 +281,8 @@ static void each_cell(struct gc__marker *marker, uint32_t block, void (*fn)(stru
 }
 
 static void mark_root_cell(struct gc__marker *marker, size_t granule) {
-  if (gc__heap_is_given(marker->trace->heap, granule)) enqueue(marker, granule, 0);
+  if (gc__heap_is_given(marker->trace->heap, granule))
+    enqueue(marker, ref_at(&marker->space, granule * GC__GRANULE_BYTES));
 }
 
 void gc__trace_root_objects(struct gc__marker *marker) {
@@ -270,19 +290,21 @@ void gc__trace_root_objects(struct gc__marker *marker) {
   for (uint32_t block = heap->root_blocks; block != GC__NONE; block = heap->space.blocks[block].root_next)
     each_cell(marker, block, mark_root_cell);
   for (uint32_t first = heap->root_large; first != GC__NONE; first = heap->space.runs[first].next)
-    enqueue(marker, (size_t)first * GC__PAGE_GRANULES, 0);
+    enqueue(marker, make_ref((size_t)first * GC__PAGE_GRANULES, 0));
 }
 
 /* Scanning again is harmless: what it finds is marked already, or was lost and is found now. */
 static void rescan_cell(struct gc__marker *marker, size_t granule) {
-  const struct gc__space *space = &marker->trace->heap->space;
-  if (space->live[granule] != marker->trace->epoch) return;
-  scan_item(marker, (size_t)gc__space_address(space, granule));
+  const struct gc__space *space = &marker->space;
+  if (space->live[granule] != marker->epoch) return;
+  size_t marked_bytes = marker->marked_bytes;
+  scan_ref(marker, ref_at(space, granule * GC__GRANULE_BYTES));
+  marker->marked_bytes = marked_bytes; /* it was counted by note_overflow */
   drain(marker);
 }
 
 static void rescan_large(struct gc__marker *marker, size_t granule) {
-  const struct gc__space *space = &marker->trace->heap->space;
+  const struct gc__space *space = &marker->space;
   struct gc__place place = gc__space_place(space, granule * GC__GRANULE_BYTES);
   if (space->live[granule] != marker->trace->epoch || place.kind == GC__KIND_LEAF) return;
   const size_t *word = (const size_t *)(void *)gc__space_address(space, granule);
@@ -294,7 +316,7 @@ static void rescan_large(struct gc__marker *marker, size_t granule) {
 }
 
 static void rescan_block(struct gc__marker *marker, uint32_t block) {
-  const struct gc__space *space = &marker->trace->heap->space;
+  const struct gc__space *space = &marker->space;
   struct gc__block_entry entry = gc__entry_at(space, block);
   if (!(entry.shape & GC__SHAPE_PAGES)) {
     if (gc__entry_kind(entry) != GC__KIND_LEAF) each_cell(marker, block, rescan_cell);

@@ -1,9 +1,8 @@
 /* collect/trace.h - marking: from the roots through every object that can be reached, by one marker or several.
  *
  * A word that may be a pointer becomes a candidate: the granule of the object that it points into. Candidates pass through
- * a short queue while their liveness bytes are prefetched, before the byte is looked at (Cher, Hosking and Vijaykumar
- * 2004). An object that was not marked is marked, and if it is to be scanned it passes through a second queue while its
- * first line is prefetched; what does not fit there waits on the mark stack.
+ * a short queue while their liveness bytes and first lines are prefetched, before the byte is looked at (Cher, Hosking and Vijaykumar
+ * 2004). An object that was not marked is marked, and pushed if it is to be scanned.
  *
  * [trace.bytes] Marking writes a byte without an atomic operation: two markers that meet at one object both scan it, which
  * is wasted work and nothing else (counters may be a little high then).
@@ -17,7 +16,7 @@
 #include "collect/roots.h"
 #include "heap/heap.h"
 
-#define GC__QUEUE_ROOM 64u
+#define GC__QUEUE_ROOM 64u /* a power of two */
 
 #define GC__MARKERS_MOST 128u
 
@@ -29,11 +28,15 @@ struct gc__queue {
   unsigned first, end;
 };
 
+/* What the inner loop reads lies together, copied from where it belongs: stores to liveness bytes may alias anything for
+ * the compiler, so that each use is a load, and should be one load only. */
 struct gc__marker {
-  struct gc__trace *trace;
+  struct gc__space space;      /* a copy, good for one trace */
+  uint8_t epoch, epoch_before; /* that the trace marks with; that live objects have which it has not met yet */
+  bool interior_in_heap;
+  struct gc__queue candidates; /* liveness bytes on their way */
   struct gc__mark_stack stack;
-  struct gc__queue candidates; /* granule << 1 | comes from a root; liveness bytes on their way */
-  struct gc__queue scans;      /* items as on the stack; first lines on their way */
+  struct gc__trace *trace;
   size_t marked_objects, marked_bytes, false_words;
 };
 

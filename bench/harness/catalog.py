@@ -1,0 +1,123 @@
+"""What there is to run: workloads, peers and modes, as data.
+
+A configuration is what runs a workload: a peer, its mode and its number of markers. Everything about one workload
+that the rest of the harness needs to know stands in its entry here; the C file knows the rest.
+"""
+from dataclasses import dataclass, field
+from typing import NamedTuple, Optional
+
+MIB = 1 << 20
+
+PEERS = {
+    "malloc": "malloc and free of the C library",
+    "jemalloc": "jemalloc's malloc and free",
+    "mimalloc": "mimalloc's malloc and free",
+    "bdwgc": "the Boehm-Demers-Weiser collector",
+}
+COLLECTORS = ("trefoil", "bdwgc")
+MODES = ("mark-sweep", "generational", "refcount")
+
+NOT_TRACED = "marks nothing: marking is what is measured here"
+NO_FALSE_POINTERS = "frees by hand: a value that looks like a pointer changes nothing"
+NEVER_FREES = "the program has no calls to free"
+
+
+class Configuration(NamedTuple):
+    peer: str
+    mode: Optional[str]  # None for malloc
+    markers: int  # 0 for malloc
+
+    def label(self, with_markers=True):
+        name = f"trefoil {self.mode}" if self.peer == "trefoil" else self.peer
+        if self.markers and with_markers:
+            name += f", {self.markers} marker" + ("s" if self.markers > 1 else "")
+        return name
+
+
+class Column(NamedTuple):
+    """A figure of the workload's own that its table shows: its key, heading, what to divide by, and decimals."""
+    figure: str
+    heading: str
+    divisor: float = 1
+    decimals: int = 1
+
+
+@dataclass(frozen=True)
+class Workload:
+    name: str
+    summary: str
+    full: dict  # parameters of the full suite
+    quick: dict  # and of --quick
+    seconds: float  # of one full run, roughly: the first guess of the time left
+    warm_bytes: int  # of memory before the first run; later ones go by what was used
+    rounds: int = 5
+    quick_rounds: int = 3
+    markers: tuple = (0,)  # counts that collectors run with; 0: one for each processor
+    columns: tuple = ()
+    left_out: dict = field(default_factory=dict)  # peer: why
+    above_empty: bool = False  # its peak memory is also told less that of EMPTY
+    sized: bool = False  # --size sets its parameter 'size'
+    program: Optional[str] = None  # an example program instead of a workload on the shim: what its arguments are
+
+
+def malloc_peers(reason):
+    return {peer: reason for peer in PEERS if peer not in COLLECTORS}
+
+
+WORKLOADS = {w.name: w for w in (
+    Workload(
+        "binary-trees", "short-lived trees of 16-byte nodes beside a long-lived one",
+        full={"depth": 18}, quick={"depth": 15}, seconds=1.5, warm_bytes=100 * MIB, rounds=7,
+        columns=(Column("allocation_ns", "ns/alloc"),)),
+    Workload(
+        "gcbench", "trees built from either end, a long-lived tree, an array (Ellis, Kovac, Boehm)",
+        full={"repeats": 3}, quick={"repeats": 1}, seconds=0.8, warm_bytes=80 * MIB,
+        columns=(Column("allocation_ns", "ns/alloc"),)),
+    Workload(
+        "live", "a live heap in 32-byte objects under churn: the churn is timed",
+        full={"size": 1024 * MIB}, quick={"size": 64 * MIB}, seconds=8, warm_bytes=2900 * MIB, rounds=3,
+        markers=(1, 0), sized=True,
+        columns=(Column("allocation_ns", "ns/alloc"),)),
+    Workload(
+        "live-random", "the same objects linked at random: explicit collections with one marker",
+        full={"size": 1024 * MIB}, quick={"size": 64 * MIB}, seconds=15, warm_bytes=2000 * MIB, rounds=3,
+        quick_rounds=2, markers=(1,), sized=True, left_out=malloc_peers(NOT_TRACED),
+        columns=(Column("mark_ns_per_object", "ns/object"),)),
+    Workload(
+        "two-threads", "objects of mixed sizes up to 8 KiB, by one thread and by two",
+        full={"operations": 2000000, "repeats": 4}, quick={"operations": 1000000, "repeats": 2}, seconds=2,
+        warm_bytes=50 * MIB,
+        columns=(Column("one_thread_per_s", "1 thr M/s", 1e6), Column("two_threads_per_s", "2 thr M/s", 1e6),
+                 Column("scaling", "2/1", 1, 2))),
+    Workload(
+        "list16", "ten million 16-byte objects in one list",
+        full={"count": 10000000}, quick={"count": 10000000}, seconds=0.5, warm_bytes=340 * MIB, above_empty=True,
+        columns=(Column("above_empty_bytes", "MB net", 1e6), Column("bytes_per_object", "B/object"))),
+    Workload(
+        "false-roots", "random values that look like pointers into the heap, as a root beside a live heap",
+        full={"size": 256 * MIB, "decoys": 1000000, "rounds": 100},
+        quick={"size": 32 * MIB, "decoys": 125000, "rounds": 20},
+        seconds=40, warm_bytes=1000 * MIB, rounds=1, quick_rounds=1, left_out=malloc_peers(NO_FALSE_POINTERS),
+        columns=(Column("round_10_bytes", "MB at 10", 1e6), Column("last_round_bytes", "MB at end", 1e6),
+                 Column("retained_bytes", "MB false", 1e6), Column("false_words", "false words", 1, 0),
+                 Column("blacklisted_bytes", "MB unused", 1e6))),
+    Workload(
+        "concordance", "the example program: an index of every identifier in the files of a folder",
+        full={"path": "/usr/include"}, quick={"path": "/usr/include"}, seconds=1, warm_bytes=250 * MIB, rounds=7,
+        left_out=malloc_peers(NEVER_FREES), program="-s {path}"),
+)}
+
+# Not part of the suite: a peer that starts and ends, which tells its version and what it takes to hold nothing.
+EMPTY = Workload("empty", "", full={}, quick={}, seconds=0, warm_bytes=0)
+
+
+def derive_figures(run, empty_peak_bytes):
+    """Adds the figures that follow from others. A figure that the workload did not give stays absent."""
+    figures, report = run["figures"], run["report"]
+    if report["allocations"] and "allocation_ns" not in figures:
+        figures["allocation_ns"] = report["wall_ns"] / report["allocations"]
+    if empty_peak_bytes is not None:
+        figures["above_empty_bytes"] = run["peak_bytes"] - empty_peak_bytes
+        figures["bytes_per_object"] = figures["above_empty_bytes"] / report["allocations"]
+    if "reachable_bytes" in figures:
+        figures["retained_bytes"] = figures["reachable_bytes"] - figures["expected_bytes"]

@@ -1,0 +1,129 @@
+"""One process: started through the launcher (bench/launch.c), watched, its report read.
+
+The result is a run, a dict: "failure" is None or the reason in one line; "wall_ns", "user_ns", "system_ns" and
+"peak_bytes" are the launcher's, of the whole process; "report" is the line that the workload printed about its timed
+part (see bench/measure.c), and "figures" are the workload's own, taken out of it. A run that failed has what is known.
+"""
+import json
+import os
+import signal
+import subprocess
+import tempfile
+
+from . import machine, stats_file
+
+REPORT_KEYS = {"workload", "peer", "version", "start_ns", "wall_ns", "allocations", "figures", "pauses"}
+NO_REPORT = "ended without a report"
+
+
+def environment_of(configuration, report_path):
+    environment = dict(os.environ)
+    if configuration.peer == "trefoil":
+        environment["TREFOIL_MODE"] = configuration.mode
+        environment["TREFOIL_MARKERS"] = str(configuration.markers)
+        environment["TREFOIL_STATS"] = report_path
+    if configuration.peer == "bdwgc":
+        environment["GC_MARKERS"] = str(configuration.markers)
+        environment["BENCH_REPORT"] = report_path
+    return environment
+
+
+def read_text(path):
+    """Nothing of a file that is not there."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def last_line(text):
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    return lines[-1] if lines else ""
+
+
+def failure_of(outcome, stderr, limit_s):
+    """None, or why the process did not succeed."""
+    if outcome["is_timed_out"]:
+        return f"killed: took longer than {limit_s} s"
+    if outcome["signal"]:
+        number = outcome["signal"]
+        name = signal.Signals(number).name if number in signal.valid_signals() else str(number)
+        said = last_line(stderr)
+        return f"killed by {name}" + (f": {said}" if said else "")
+    if outcome["exit_status"]:
+        return f"status {outcome['exit_status']}: {last_line(stderr) or 'no message'}"
+    return None
+
+
+def parse_report(text):
+    """The report, or None: a process that ends well without one has not done what it should."""
+    try:
+        report = json.loads(last_line(text))
+    except ValueError:
+        return None
+    return report if isinstance(report, dict) and REPORT_KEYS <= report.keys() else None
+
+
+def read_report(configuration, stdout, path, is_program):
+    """(report, None) or (None, what is wrong).
+
+    A workload prints its report; the pauses of trefoil, and all of a program's report, are in a file, which the library
+    writes or what the program is linked with.
+    """
+    if configuration.peer != "trefoil":
+        report = parse_report(read_text(path) if is_program else stdout)
+        return report, None if report else NO_REPORT
+    try:
+        stats = stats_file.load(path)
+    except stats_file.Unreadable as error:
+        return None, str(error)
+    if is_program:
+        return stats_file.report(stats), None
+    report = parse_report(stdout)
+    if report:
+        report["pauses"] = stats_file.pauses(stats, report["start_ns"])
+    return report, None if report else NO_REPORT
+
+
+def failed(reason):
+    return {"failure": reason, "report": None, "figures": {}}
+
+
+def start(launcher, command, environment, warm_bytes, limit_s, outcome_path):
+    """The ended launcher process and the outcome that it wrote, None if it could not."""
+    warm_bytes = min(warm_bytes, machine.memory_bytes("MemAvailable") * 8 // 10)
+    done = subprocess.run([launcher, outcome_path, str(warm_bytes), str(limit_s)] + command,
+                          env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, errors="replace")
+    if done.returncode != 0:
+        return done, None
+    with open(outcome_path, encoding="utf-8") as file:
+        return done, json.load(file)
+
+
+def run(launcher, command, configuration, warm_bytes, limit_s, is_program=False):
+    """Runs the command under this configuration. Never raises for what the program does.
+
+    is_program: an example program, whose standard output is kept as "output" and whose whole time counts.
+    """
+    if not os.path.exists(command[0]):
+        return failed(f"{os.path.basename(command[0])} was not built")
+    with tempfile.TemporaryDirectory(prefix="trefoil-bench-") as folder:
+        report_path = os.path.join(folder, "report")
+        environment = environment_of(configuration, report_path)
+        done, outcome = start(launcher, command, environment, warm_bytes, limit_s, os.path.join(folder, "outcome"))
+        if outcome is None:
+            return failed(f"the launcher failed: {last_line(done.stderr)}")
+        result = failed(failure_of(outcome, done.stderr, limit_s))
+        result.update({key: outcome[key] for key in ("wall_ns", "user_ns", "system_ns", "peak_bytes")})
+        if result["failure"]:
+            return result
+        result["report"], result["failure"] = read_report(configuration, done.stdout, report_path, is_program)
+    if result["failure"]:
+        return result
+    result["figures"] = result["report"].pop("figures")
+    if is_program:
+        result["output"] = done.stdout
+        result["report"]["wall_ns"] = result["wall_ns"]
+    return result

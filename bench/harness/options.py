@@ -1,0 +1,108 @@
+"""The command line of bench/run."""
+import argparse
+import os
+import re
+
+from . import catalog
+
+
+class Unknown(Exception):
+    """A name that is not in its list; the message names the list."""
+
+
+def parse_size(text):
+    match = re.fullmatch(r"(\d+)([KMG]?)", text.strip().upper())
+    if not match or int(match.group(1)) == 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is no size (a number, then K, M or G)")
+    return int(match.group(1)) << {"": 0, "K": 10, "M": 20, "G": 30}[match.group(2)]
+
+
+def parse_positive(text):
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is no positive number")
+    return int(text)
+
+
+def parse_markers(text):
+    return tuple(parse_positive(part) for part in text.split(","))
+
+
+def split_names(texts):
+    return [name for text in texts for name in text.split(",") if name]
+
+
+def choose(kind, names, known):
+    """The known ones among names, in the order of the list; all of them if none was asked for."""
+    for name in names:
+        if name not in known:
+            raise Unknown(f"unknown {kind} '{name}'; known: {', '.join(known)}")
+    return [name for name in known if name in names] if names else list(known)
+
+
+def processors():
+    return len(os.sched_getaffinity(0))
+
+
+def parser():
+    p = argparse.ArgumentParser(
+        prog="bench/run", description="Measures trefoil in each mode beside other collectors and allocators.",
+        epilog="Every process runs on warmed memory, all configurations of a workload in turn, round after round. "
+        "Status: 0, all runs succeeded; 1, a run failed; 2, nothing was measured.")
+    p.add_argument("--quick", action="store_true", help="small sizes, few rounds: under two minutes")
+    p.add_argument("--only", action="append", default=[], metavar="WORKLOAD", help="this workload; may be repeated")
+    p.add_argument("--modes", action="append", default=[], metavar="MODE,...", help="modes of trefoil (default: all)")
+    p.add_argument("--peers", action="append", default=[], metavar="PEER,...",
+                   help="what to compare with (default: all; 'none': trefoil alone)")
+    p.add_argument("--repeat", type=parse_positive, metavar="N", help="rounds of each workload")
+    p.add_argument("--markers", type=parse_markers, metavar="N,...",
+                   help="marking threads of the collectors (default: one for each processor; 'live': also one)")
+    p.add_argument("--size", type=parse_size, metavar="SIZE", help="live heap of 'live' and 'live-random'")
+    p.add_argument("--limit", type=parse_positive, default=300, metavar="SECONDS",
+                   help="time that one process may take (default: 300)")
+    p.add_argument("--json", metavar="FILE", help="write every run to this file")
+    p.add_argument("--build", metavar="DIR", help="build directory (default: build/bench of the source tree)")
+    p.add_argument("--list", action="store_true", help="list workloads, modes and peers")
+    return p
+
+
+def parse(arguments):
+    """The options, with only, modes and peers checked and expanded. Raises Unknown."""
+    options = parser().parse_args(arguments)
+    options.only = choose("workload", split_names(options.only), catalog.WORKLOADS)
+    options.modes_named = bool(options.modes)
+    options.modes = choose("mode", split_names(options.modes), catalog.MODES)
+    peers = split_names(options.peers)
+    options.peers = [] if peers == ["none"] else choose("peer", peers, catalog.PEERS)
+    options.processors = processors()
+    return options
+
+
+def parameters(options, workload):
+    values = dict(workload.quick if options.quick else workload.full)
+    if workload.sized and options.size:
+        values["size"] = options.size
+    return values
+
+
+def rounds(options, workload):
+    return options.repeat or (workload.quick_rounds if options.quick else workload.rounds)
+
+
+def marker_counts(options, workload):
+    """Distinct and in order: on one processor 'one' and 'one for each' are the same."""
+    counts = options.markers or tuple(n or options.processors for n in workload.markers)
+    return list(dict.fromkeys(counts))
+
+
+def configurations(options, workload):
+    """What runs this workload, trefoil first; peers that it leaves out are absent."""
+    found = [catalog.Configuration("trefoil", mode, n)
+             for mode in options.modes for n in marker_counts(options, workload)]
+    for peer in options.peers:
+        if peer in workload.left_out:
+            continue
+        if peer in catalog.COLLECTORS:
+            found += [catalog.Configuration(peer, "mark-sweep", n) for n in marker_counts(options, workload)]
+        else:
+            found.append(catalog.Configuration(peer, None, 0))
+    return found

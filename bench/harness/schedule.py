@@ -1,0 +1,147 @@
+"""All processes of a workload, interleaved: each configuration once a round, round after round.
+
+What drifts on a machine (its clock, its neighbours, the state of its memory) then meets all of them alike.
+"""
+import os
+import sys
+import time
+
+from . import catalog, launch, options as option
+
+
+class Progress:
+    """One line on a terminal: what runs, how far it is, how long the rest takes. Nothing where there is no terminal."""
+
+    def __init__(self, tasks, stream=sys.stderr):
+        self.stream = stream
+        self.is_shown = stream.isatty()
+        self.expected_s = {}  # (workload, configuration): seconds of its last run, or a guess
+        self.left = {}  # (workload, configuration): runs to come
+        self.total = 0
+        self.done = 0
+        for key, guess_s, count in tasks:
+            self.expected_s[key] = guess_s
+            self.left[key] = count
+            self.total += count
+
+    def left_s(self):
+        return sum(self.expected_s[key] * count for key, count in self.left.items())
+
+    def show(self, text):
+        if not self.is_shown:
+            return
+        left_s = round(self.left_s())
+        left = f"{left_s // 60} min {left_s % 60:02} s" if left_s >= 60 else f"{left_s} s"
+        share = self.done / self.total if self.total else 1
+        bar = ("#" * round(share * 20)).ljust(20, ".")
+        self.stream.write(f"\r\x1b[K[{bar}] {self.done}/{self.total}  about {left} left  {text}")
+        self.stream.flush()
+
+    def finished(self, key, seconds):
+        self.expected_s[key] = seconds
+        self.left[key] -= 1
+        self.done += 1
+
+    def clear(self):
+        if self.is_shown:
+            self.stream.write("\r\x1b[K")
+            self.stream.flush()
+
+
+def tasks(options):
+    """(key, guess of seconds, count) for all that will run."""
+    for name in options.only:
+        workload = catalog.WORKLOADS[name]
+        shrink = 0.1 if options.quick else 1
+        for configuration in option.configurations(options, workload):
+            yield (name, configuration), workload.seconds * shrink, option.rounds(options, workload)
+
+
+class Runner:
+    """Runs workloads out of one folder of programs."""
+
+    def __init__(self, folder, options, progress):
+        self.folder = folder
+        self.options = options
+        self.progress = progress
+        self.launcher = os.path.join(folder, "launch")
+
+    def command(self, name, configuration, parameters):
+        program = os.path.join(self.folder, f"{name}-{configuration.peer}")
+        return [program] + [f"{key}={value}" for key, value in parameters.items()]
+
+    def program_command(self, workload, configuration, parameters):
+        """An example program: as it is for trefoil, built against bdwgc beside the workloads."""
+        if configuration.peer == "trefoil":
+            program = os.path.join(os.path.dirname(self.folder), "examples", workload.name)
+        else:
+            program = os.path.join(self.folder, f"{workload.name}-{configuration.peer}")
+        return [program] + workload.program.format(**parameters).split()
+
+    def run_program(self, workload, configuration, warm_bytes):
+        command = self.program_command(workload, configuration, option.parameters(self.options, workload))
+        return launch.run(self.launcher, command, configuration, warm_bytes, self.options.limit, is_program=True)
+
+    def run_once(self, workload, configuration, warm_bytes):
+        if workload.program:
+            return self.run_program(workload, configuration, warm_bytes)
+        empty_peak_bytes = None
+        if workload.above_empty:
+            empty = self.run_once(catalog.EMPTY, configuration, 0)
+            if empty["failure"]:
+                return launch.failed(f"the empty program: {empty['failure']}")
+            empty_peak_bytes = empty["peak_bytes"]
+        command = self.command(workload.name, configuration, option.parameters(self.options, workload))
+        run = launch.run(self.launcher, command, configuration, warm_bytes, self.options.limit)
+        if run["failure"] is None:
+            catalog.derive_figures(run, empty_peak_bytes)
+        return run
+
+    def run_workload(self, workload):
+        """{configuration: [run, ...]} with one run a round.
+
+        A configuration that failed twice is not tried again: its reason is known, and a failure is often a time-out.
+        """
+        configurations = option.configurations(self.options, workload)
+        runs = {configuration: [] for configuration in configurations}
+        warm_bytes = workload.warm_bytes // (8 if self.options.quick else 1)
+        if workload.program:
+            self.read_files(workload, configurations)
+        try:
+            for number in range(option.rounds(self.options, workload)):
+                warm_bytes = self.run_round(workload, number, runs, warm_bytes)
+        finally:
+            self.progress.clear()
+        compare_outputs(runs)
+        return runs
+
+    def read_files(self, workload, configurations):
+        """An uncounted run, so that the first one that counts finds the files in memory as the others do."""
+        for configuration in configurations:
+            if self.run_once(workload, configuration, 0)["failure"] is None:
+                return
+
+    def run_round(self, workload, number, runs, warm_bytes):
+        """Adds a run to each configuration's. Returns how much memory to warm from now on: the largest peak so far."""
+        rounds = option.rounds(self.options, workload)
+        for configuration, earlier in runs.items():
+            key = (workload.name, configuration)
+            if sum(run["failure"] is not None for run in earlier) >= 2:
+                self.progress.finished(key, 0)
+                continue
+            self.progress.show(f"{workload.name}: {configuration.label()}, round {number + 1} of {rounds}")
+            start_s = time.monotonic()
+            run = self.run_once(workload, configuration, warm_bytes)
+            earlier.append(run)
+            warm_bytes = max(warm_bytes, run.get("peak_bytes", 0))
+            self.progress.finished(key, time.monotonic() - start_s)
+        return warm_bytes
+
+
+def compare_outputs(runs):
+    """Programs that print different things did different work: all but those that agree with the first have failed."""
+    good = [(configuration, run) for configuration, list_of_runs in runs.items() for run in list_of_runs
+            if run["failure"] is None and "output" in run]
+    for configuration, run in good[1:]:
+        if run["output"] != good[0][1]["output"]:
+            run["failure"] = f"prints something else than {good[0][0].label()}"

@@ -1,0 +1,114 @@
+"""The tables of bench/run, as text: one for each workload, aligned, with a note under it where one is due."""
+from . import figures as f
+from .rows import REFERENCES
+
+BUSY_SHARE = 0.1  # of all processors, taken by others: from there on measurements are called disturbed
+
+
+def align(lines, left=1):
+    """Columns as wide as their widest cell; the first ones flush left, the others flush right."""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    for line in lines:
+        cells = [cell.ljust(width) if column < left else cell.rjust(width)
+                 for column, (cell, width) in enumerate(zip(line, widths))]
+        yield "  ".join(cells).rstrip()
+
+
+def significant(value):
+    """Three digits that say something, without an exponent."""
+    if value >= 99.95:
+        return f"{value:.0f}"
+    if value >= 9.995:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if value >= 0.0995 or value == 0 else f"{value:.3f}"
+
+
+def span(spread, divisor):
+    """Median and (min-max); the range is left out of a single value."""
+    if spread is None:
+        return "-", ""
+    low, high = significant(spread.low / divisor), significant(spread.high / divisor)
+    return significant(spread.median / divisor), f"{low}-{high}" if spread.count > 1 else ""
+
+
+def pause_cells(lengths_ns):
+    if not lengths_ns:
+        return ["-", "-", "-"]
+    values = f.percentile(lengths_ns, 50), f.percentile(lengths_ns, 99), max(lengths_ns)
+    return [significant(value / 1e6) for value in values]
+
+
+def ratio_cell(ratios, peer):
+    spread = ratios.get(peer)
+    return significant(spread.median) if spread else "-"
+
+
+def column_cell(row, column):
+    spread = row.figures.get(column.figure)
+    return f"{spread.median / column.divisor:.{column.decimals}f}" if spread else "-"
+
+
+def row_cells(row, columns, with_markers, references):
+    time, time_range = span(row.time, 1e9)
+    peak, _ = span(row.peak, 1e6)
+    cells = [row.configuration.label(with_markers), time, time_range, peak]
+    cells.append(f"{row.collections.median:.0f}" if row.collections and row.configuration.markers else "-")
+    cells += pause_cells(row.pauses_ns)
+    cells += [column_cell(row, column) for column in columns]
+    for peer in references:
+        cells += [ratio_cell(row.time_ratio, peer), ratio_cell(row.peak_ratio, peer)]
+    return cells
+
+
+def headings(columns, references):
+    first = ["", "time", "", "peak", "coll.", "pause", "", ""] + [""] * len(columns)
+    second = ["", "s", "min-max", "MB", "", "p50 ms", "p99", "max"] + [column.heading for column in columns]
+    for peer in references:
+        first += [f"/{peer}", ""]
+        second += ["time", "peak"]
+    return [first, second]
+
+
+def failure_text(row):
+    """A run that failed keeps its row; what the others of the row gave is still shown."""
+    rounds = f" ({row.failed_count} of its runs)" if row.time else ""
+    return f"  {row.configuration.label()}: FAILED{rounds}: {row.failure}"
+
+
+def workload_table(workload, parameters, rounds, rows, left_out):
+    """The lines of one table. left_out: {peer: reason}."""
+    references = [peer for peer in REFERENCES if any(row.configuration.peer == peer for row in rows)]
+    with_markers = any(row.configuration.markers for row in rows)
+    given = " ".join(f"{key}={readable(value)}" for key, value in parameters.items())
+    yield f"{workload.name} {given} ({rounds} round{'s' if rounds > 1 else ''}): {workload.summary}"
+    lines = headings(workload.columns, references)
+    lines += [row_cells(row, workload.columns, with_markers, references) for row in rows]
+    yield from ("  " + line for line in align(lines))
+    yield from (failure_text(row) for row in rows if row.failure)
+    for reason in dict.fromkeys(left_out.values()):
+        peers = [peer for peer, why in left_out.items() if why == reason]
+        yield f"  left out: {', '.join(peers)}: {reason}"
+
+
+def readable(value):
+    """A number with the largest binary suffix that keeps it whole, from 1M on; other values as they are."""
+    if not isinstance(value, int):
+        return str(value)
+    for suffix, bits in (("G", 30), ("M", 20)):
+        if value >= 1 << bits and value % (1 << bits) == 0:
+            return f"{value >> bits}{suffix}"
+    return str(value)
+
+
+def header(description, versions):
+    """What was measured on, with what. versions: {name: version}."""
+    d = description
+    busy = d["busy_share"]
+    state = "unknown" if busy is None else f"{busy * 100:.0f} % busy"
+    free = ": NOT FREE, times and pauses will be too long" if busy is None or busy > BUSY_SHARE else ""
+    yield (f"{d['processor']}, {d['processors']} processor{'s' if d['processors'] > 1 else ''}, "
+           f"{d['memory_bytes'] / (1 << 30):.1f} GiB; {d['system']}, {d['kernel']}; huge pages: {d['huge_pages']}")
+    yield ", ".join(f"{name} {version}" for name, version in versions.items())
+    yield f"{d['date']}; load average {d['load_average']:.2f}; processors before the first run: {state}{free}"
+    if d["environment"]:
+        yield "set in the environment: " + " ".join(f"{name}={value}" for name, value in d["environment"].items())

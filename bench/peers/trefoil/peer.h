@@ -1,0 +1,59 @@
+/* bench/peers/trefoil - this library, as a program would use it. TREFOIL_MODE and TREFOIL_MARKERS choose the mode and
+ * the number of markers from outside; the library writes each pause to the file that TREFOIL_STATS names.
+ */
+#ifndef BENCH_PEER_H
+#define BENCH_PEER_H
+
+#include <trefoil/gc.h>
+#include <trefoil/stats.h>
+
+#define BENCH_PEER     "trefoil"
+#define BENCH_COLLECTS true
+
+static inline void *bench_alloc(size_t bytes) {
+  void *object = gc_alloc(bytes);
+  if (object == NULL) bench_fail("out of memory");
+  return object;
+}
+
+static inline void *bench_alloc_leaf(size_t bytes) {
+  void *object = gc_alloc_leaf(bytes);
+  if (object == NULL) bench_fail("out of memory");
+  return object;
+}
+
+static inline void bench_free(void *object) { (void)object; }
+
+static inline void bench_collect(void) { gc_collect(GC_COLLECT_FULL); }
+
+static inline int bench_thread(pthread_t *thread, void *(*fn)(void *), void *argument) {
+  return gc_thread_create(thread, NULL, fn, argument);
+}
+
+static inline uint64_t bench_reachable_bytes(void) {
+  struct gc_stats stats;
+  gc_stats(&stats);
+  return stats.live_bytes;
+}
+
+static inline void bench_peer_counters(struct bench_counters *counters) {
+  struct gc_stats stats;
+  gc_stats(&stats);
+  *counters = (struct bench_counters){.minor_collections = stats.collections_minor,
+                                      .full_collections = stats.collections_full,
+                                      .mark_ns = stats.mark_ns,
+                                      .objects_marked = stats.objects_marked,
+                                      .heap_bytes = stats.heap_bytes};
+}
+
+static inline void bench_peer_init(struct bench_report *report) {
+  struct gc_stats stats;
+  int error = gc_init(NULL);
+  if (error != 0) bench_fail("gc_init gives error %d", error);
+  gc_stats(&stats);
+  report->mode = gc_mode_name(stats.mode);
+  report->markers = stats.markers;
+  snprintf(report->version, sizeof report->version, "%s", gc_version());
+}
+
+#endif

@@ -1,0 +1,24 @@
+"""Compiles the C parts of bench/ for tests: the launcher, and the workloads on a peer that is wrong on purpose."""
+import os
+import shlex
+import subprocess
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+BENCH = os.path.join(ROOT, "bench")
+BROKEN_PEER = os.path.join(ROOT, "tests", "bench", "broken")
+
+
+def compile_program(target, *sources, include=()):
+    command = shlex.split(os.environ.get("CC") or "cc") + ["-std=c11", "-D_GNU_SOURCE", "-O1", "-pthread"]
+    command += [f"-I{folder}" for folder in include] + ["-o", target] + [os.path.join(BENCH, s) for s in sources]
+    subprocess.run(command, check=True)
+    return target
+
+
+def compile_launcher(folder):
+    return compile_program(os.path.join(folder, "launch"), "launch.c")
+
+
+def compile_workload(folder, name):
+    return compile_program(os.path.join(folder, name), f"workloads/{name}.c", "measure.c",
+                           include=(BENCH, BROKEN_PEER))

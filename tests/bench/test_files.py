@@ -1,0 +1,75 @@
+"""Tests of the two JSON files: the library's, which is read, and that of the results, which is written."""
+import json
+import os
+import tempfile
+import unittest
+
+from harness import catalog, options as option, results, stats_file
+
+STATS = {
+    "format": 1, "version": "0.1.0", "mode": "mark-sweep", "markers": 2, "allocated_objects": 7,
+    "collections_minor": 0, "collections_full": 2, "heap_bytes": 4096,
+    "pause_list": [{"start_ns": 10, "length_ns": 3, "kind": "full"}, {"start_ns": 20, "length_ns": 4, "kind": "minor"}],
+}
+
+
+class InFolder(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = os.path.join(folder.name, "file")
+
+
+class Statistics(InFolder):
+    def load(self, text):
+        with open(self.path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return stats_file.load(self.path)
+
+    def test_pauses_from_a_moment_on(self):
+        stats = self.load(json.dumps(STATS))
+        self.assertEqual(stats_file.pauses(stats), [[1, 10, 3], [0, 20, 4]])
+        self.assertEqual(stats_file.pauses(stats, 10), [[1, 0, 3], [0, 10, 4]])
+        self.assertEqual(stats_file.pauses(stats, 11), [[0, 9, 4]])
+
+    def test_report_of_a_program(self):
+        report = stats_file.report(self.load(json.dumps(STATS)))
+        self.assertEqual((report["markers"], report["full_collections"], report["allocations"]), (2, 2, 7))
+        self.assertEqual(len(report["pauses"]), 2)
+
+    def test_other_formats_are_refused_by_their_number(self):
+        for text, message in (('{"format": 2}', "format 2 instead of 1"), ("{}", "format None"), ("[]", "format None"),
+                              ("no json", "no statistics file")):
+            with self.assertRaisesRegex(stats_file.Unreadable, message):
+                self.load(text)
+        with self.assertRaisesRegex(stats_file.Unreadable, "no statistics file"):
+            stats_file.load(self.path + ".absent")
+
+
+class Results(InFolder):
+    def test_every_run_is_kept(self):
+        document = results.start({"processor": "p"}, {"trefoil": "0.1.0"}, option.parse(["--quick"]))
+        workload = catalog.WORKLOADS["live-random"]
+        configuration = catalog.Configuration("trefoil", "mark-sweep", 1)
+        runs = {configuration: [{"failure": None, "figures": {"x": 1}}, {"failure": "killed", "figures": {}}]}
+        results.add_workload(document, workload, {"size": 1}, runs)
+        results.write(self.path, document)
+        with open(self.path, encoding="utf-8") as file:
+            read = json.load(file)
+        self.assertEqual((read["format"], read["format_version"], read["quick"]), ("trefoil-bench", 1, True))
+        found = read["workloads"][0]
+        self.assertEqual((found["name"], found["parameters"]), ("live-random", {"size": 1}))
+        self.assertIn("malloc", found["left_out"])
+        self.assertEqual(found["configurations"][0]["markers"], 1)
+        self.assertEqual([run["failure"] for run in found["configurations"][0]["runs"]], [None, "killed"])
+
+    def test_checking_does_not_empty_an_older_file(self):
+        with open(self.path, "w", encoding="utf-8") as file:
+            file.write("older")
+        results.check_writable(self.path)
+        with open(self.path, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "older")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,134 @@
+"""Tests of the way from runs to tables and claims."""
+import unittest
+
+from harness import catalog, claims, rows, table
+from harness.catalog import Configuration
+
+TREFOIL = Configuration("trefoil", "mark-sweep", 2)
+TREFOIL_ONE = Configuration("trefoil", "mark-sweep", 1)
+BDWGC = Configuration("bdwgc", "mark-sweep", 2)
+BDWGC_ONE = Configuration("bdwgc", "mark-sweep", 1)
+MALLOC = Configuration("malloc", None, 0)
+
+
+def a_run(wall_s, peak_mb=100, pauses=(), figures=None):
+    return {
+        "failure": None, "wall_ns": 0, "user_ns": 0, "system_ns": 0, "peak_bytes": peak_mb * 10**6,
+        "figures": figures or {},
+        "report": {"wall_ns": wall_s * 1e9, "allocations": 10, "minor_collections": 1, "full_collections": len(pauses),
+                   "pauses": [[kind, 0, ms * 10**6] for kind, ms in pauses]},
+    }
+
+
+def a_failure(reason):
+    return {"failure": reason, "report": None, "figures": {}}
+
+
+def rows_of(runs):
+    return {row.configuration: row for row in rows.make_rows(runs)}
+
+
+class Rows(unittest.TestCase):
+    def test_spread_ratios_and_pauses(self):
+        found = rows_of({
+            TREFOIL: [a_run(1, 50, [(1, 10)]), a_run(3, 50, [(1, 30), (0, 2)])],
+            BDWGC: [a_run(4), a_run(6)],
+            MALLOC: [a_run(2, 25), a_run(2, 25)],
+        })
+        row = found[TREFOIL]
+        self.assertEqual(row.time, (2e9, 1e9, 3e9, 2))
+        self.assertEqual(row.peak.median, 50e6)
+        self.assertEqual(row.collections.median, 2.5)
+        self.assertEqual(sorted(row.pauses_ns), [2e6, 10e6, 30e6])
+        self.assertEqual(sorted(row.full_pauses_ns), [10e6, 30e6])
+        self.assertEqual(row.time_ratio["bdwgc"], (0.375, 0.25, 0.5, 2))
+        self.assertEqual(row.peak_ratio["malloc"].median, 2)
+        self.assertEqual(found[BDWGC].time_ratio["bdwgc"].median, 1)
+
+    def test_reference_has_as_many_markers(self):
+        found = rows_of({TREFOIL: [a_run(1)], TREFOIL_ONE: [a_run(1)], BDWGC_ONE: [a_run(4)], BDWGC: [a_run(2)],
+                         MALLOC: [a_run(1)]})
+        self.assertEqual(found[TREFOIL].time_ratio["bdwgc"].median, 0.5)
+        self.assertEqual(found[TREFOIL_ONE].time_ratio["bdwgc"].median, 0.25)
+        self.assertEqual(found[MALLOC].time_ratio["bdwgc"].median, 0.5)  # without markers: the most
+
+    def test_failed_rounds_do_not_count(self):
+        found = rows_of({TREFOIL: [a_failure("killed by SIGKILL"), a_run(2)], BDWGC: [a_run(100), a_run(4)]})
+        row = found[TREFOIL]
+        self.assertEqual((row.failure, row.failed_count), ("killed by SIGKILL", 1))
+        self.assertEqual(row.time.median, 2e9)
+        self.assertEqual(row.time_ratio["bdwgc"], (0.5, 0.5, 0.5, 1))
+
+    def test_a_reference_that_failed_gives_no_ratio(self):
+        found = rows_of({TREFOIL: [a_run(1)], BDWGC: [a_failure("status 1")]})
+        self.assertIsNone(found[TREFOIL].time_ratio["bdwgc"])
+
+
+class Tables(unittest.TestCase):
+    def lines(self, runs, workload="binary-trees"):
+        chosen = catalog.WORKLOADS[workload]
+        return list(table.workload_table(chosen, {"depth": 18}, 2, rows.make_rows(runs), {"malloc": "has a reason"}))
+
+    def test_columns_are_aligned_and_every_row_is_there(self):
+        lines = self.lines({TREFOIL: [a_run(1, 50, [(1, 10)])], BDWGC: [a_run(100, 2000, [(1, 3000)])]})
+        body = lines[1:5]
+        self.assertEqual(len({len(line) for line in body[1:]}), 1)
+        self.assertRegex(lines[3], r"^  trefoil mark-sweep, 2 markers +1\.00 +50\.0 +2 +10\.0 +10\.0 +10\.0 .* "
+                                   r"0\.010 +0\.025$")
+        self.assertRegex(lines[4], r"^  bdwgc, 2 markers +100 +2000 +2 +3000 +3000 +3000 .* 1\.00 +1\.00$")
+
+    def test_failure_keeps_its_row_and_its_reason(self):
+        lines = self.lines({TREFOIL: [a_failure("killed by SIGSEGV")], BDWGC: [a_run(1), a_run(1)]})
+        self.assertRegex(lines[3], r"^  trefoil mark-sweep, 2 markers +- ")
+        self.assertIn("  trefoil mark-sweep, 2 markers: FAILED: killed by SIGSEGV", lines)
+
+    def test_failure_of_some_runs(self):
+        lines = self.lines({TREFOIL: [a_failure("status 1: wrong"), a_run(1)]})
+        self.assertIn("  trefoil mark-sweep, 2 markers: FAILED (1 of its runs): status 1: wrong", lines)
+
+    def test_what_is_left_out_is_said(self):
+        self.assertEqual(self.lines({TREFOIL: [a_run(1)]})[-1], "  left out: malloc: has a reason")
+
+    def test_numbers(self):
+        for value, text in ((0, "0.00"), (0.0123, "0.012"), (0.1, "0.10"), (9.994, "9.99"), (9.996, "10.0"),
+                            (99.94, "99.9"), (99.96, "100"), (12345.6, "12346")):
+            self.assertEqual(table.significant(value), text)
+        for value, text in ((1 << 30, "1G"), (96 << 20, "96M"), ((1 << 20) + 1, "1048577"), (18, "18"), ("/x", "/x")):
+            self.assertEqual(table.readable(value), text)
+
+
+class Claims(unittest.TestCase):
+    def check(self, workload, parameters, runs):
+        return {claim.text: (value, claim.holds(value))
+                for claim, value in claims.check({workload: (parameters, rows.make_rows(runs))})}
+
+    def test_time_and_peak(self):
+        runs = {TREFOIL: [a_run(1, 90)], BDWGC: [a_run(4, 100)]}
+        told = self.check("binary-trees", {"depth": 18}, runs)
+        self.assertEqual(told, {"time of bdwgc": (0.25, True), "peak memory of bdwgc": (0.9, True)})
+        runs = {TREFOIL: [a_run(2, 110)], BDWGC: [a_run(4, 100)]}
+        told = self.check("binary-trees", {"depth": 18}, runs)
+        self.assertEqual([holds for _, holds in told.values()], [False, False])
+
+    def test_other_parameters_tell_nothing(self):
+        self.assertEqual(self.check("binary-trees", {"depth": 15}, {TREFOIL: [a_run(1)], BDWGC: [a_run(4)]}), {})
+
+    def test_pauses_are_compared_with_as_many_markers_and_full_ones_only(self):
+        runs = {TREFOIL_ONE: [a_run(1, 1, [(1, 40), (0, 1), (0, 1)])], TREFOIL: [a_run(1, 1, [(1, 20)])],
+                BDWGC_ONE: [a_run(1, 1, [(1, 100)])], BDWGC: [a_run(1, 1, [(1, 50)])]}
+        told = self.check("live", {"size": 1 << 30}, runs)
+        self.assertEqual(told["median full pause of bdwgc, one marker each"], (0.4, True))
+        self.assertEqual(told["median full pause of bdwgc, two markers each"], (0.4, False))
+
+    def test_floor(self):
+        runs = {TREFOIL: [a_run(1, figures={"scaling": 1.7})]}
+        told = self.check("two-threads", catalog.WORKLOADS["two-threads"].full, runs)
+        self.assertEqual(told, {"times as fast with two threads": (1.7, False)})
+
+    def test_a_side_that_is_absent_tells_nothing(self):
+        self.assertEqual(self.check("binary-trees", {"depth": 18}, {TREFOIL: [a_run(1)]}), {})
+        self.assertEqual(self.check("binary-trees", {"depth": 18}, {TREFOIL: [a_failure("x")], BDWGC: [a_run(1)]}), {})
+
+
+if __name__ == "__main__":
+    unittest.main()

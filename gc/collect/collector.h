@@ -28,7 +28,9 @@ struct gc__collector {
   void (*collect_stopped)(struct gc__collector *);  /* the mode's steps */
   void (*inspect_stopped)(struct gc__collector *);  /* called at the end of each stop, or NULL */
   unsigned growth_percent;
+  unsigned processors;
   size_t wanted_limit_bytes;        /* as the options say; 0: the system's */
+  uint64_t limit_read_ns;           /* when the system was asked last */
   volatile size_t number;           /* of collections so far */
   size_t live_bytes;                /* after the last one */
   struct gc__trace_counts last_counts;

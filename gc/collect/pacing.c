@@ -4,7 +4,7 @@
 
 #define ROOT_FACTOR       8192u
 #define LEAST_PERCENT     25u
-#define LEAST_BYTES       ((size_t)4 << 20)
+#define THREAD_BYTES      ((size_t)8 << 20)
 #define LEAST_AT_LIMIT    ((size_t)256 << 10)
 
 /* Newton's method from above; exact to the integer. */
@@ -18,7 +18,7 @@ static size_t square_root(size_t value) {
   }
 }
 
-size_t gc__pacing_allowance(size_t live_bytes, unsigned growth_percent, size_t room_bytes) {
+size_t gc__pacing_allowance(size_t live_bytes, unsigned growth_percent, unsigned threads, size_t room_bytes) {
   size_t bytes;
   if (growth_percent) {
     bytes = live_bytes / 100 * growth_percent;
@@ -26,7 +26,7 @@ size_t gc__pacing_allowance(size_t live_bytes, unsigned growth_percent, size_t r
     bytes = ROOT_FACTOR * square_root(live_bytes);
     if (bytes < live_bytes / 100 * LEAST_PERCENT) bytes = live_bytes / 100 * LEAST_PERCENT;
   }
-  if (bytes < LEAST_BYTES) bytes = LEAST_BYTES;
+  if (bytes < threads * THREAD_BYTES) bytes = threads * THREAD_BYTES;
   if (bytes > room_bytes) bytes = room_bytes;
   return bytes < LEAST_AT_LIMIT ? LEAST_AT_LIMIT : bytes;
 }

@@ -10,6 +10,9 @@ _Static_assert(sizeof(size_t) == 8, "the tables and bitmaps are laid out for 64-
 
 #define GC__WORD_BITS 64u
 
+/* What processors may move between their caches at a time: two lines, where lines are fetched in pairs. */
+#define GC__SHARING_BYTES 128u
+
 #if defined(__GNUC__)
 #define GC__LIKELY(x)   __builtin_expect(!!(x), 1)
 #define GC__UNLIKELY(x) __builtin_expect(!!(x), 0)

@@ -46,7 +46,7 @@ static void *try_large(struct gc__thread *self, const struct request *request) {
   char *object =
       gc__large_take(&gc__runtime.collector.heap, request->bytes, request->alignment, request->kind, &is_clean);
   gc__world_leave(self);
-  if (object && !is_clean) memset(object, 0, gc__round_up(request->bytes, GC__PAGE_BYTES));
+  if (object && !is_clean) memset(object, 0, gc__large_bytes(request->bytes));
   return object;
 }
 

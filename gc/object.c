@@ -22,12 +22,13 @@ static char *start_of(struct gc__place place) {
 static _Noreturn void report_misuse(struct gc__thread *self, const char *function, const void *address) {
   const struct gc__space *space = &gc__runtime.collector.heap.space;
   struct gc__place place = find(self, address);
-  if (!gc__space_contains(space, address)) gc__misuse("%s: %p: is not in the heap", function, address);
+  size_t offset = gc__space_offset(space, address);
+  if (offset >= space->reserved_bytes) gc__misuse("%s: %p: is not in the heap", function, address);
   if (!gc__place_is_none(place))
     gc__misuse("%s: %p: points %zu bytes into the object at %p", function, address,
                (size_t)((const char *)address - start_of(place)), (void *)start_of(place));
-  place = gc__space_place(space, gc__space_offset(space, address));
-  if (!gc__place_is_none(place) && start_of(place) == address)
+  if (gc__space_contains(space, address)) place = gc__space_place(space, offset);
+  if (!gc__place_is_none(place) && !place.is_large && start_of(place) == address)
     gc__misuse("%s: %p: is freed already or was never allocated", function, address);
   gc__misuse("%s: %p: points into free memory", function, address);
 }

@@ -35,8 +35,7 @@ static int read_options(struct gc_options *wanted, const struct gc_options *opti
   if (!options) return 0;
   if (options->struct_bytes != sizeof *options) return EINVAL;
   *wanted = *options;
-  int error = check_ranges(options);
-  return error ? error : check_supported(options);
+  return check_ranges(options);
 }
 
 /* ---- The environment ---- */
@@ -111,7 +110,7 @@ static void read_environment(struct gc__settings *settings) {
   read_size("TREFOIL_LIMIT", &options->limit_bytes, SIZE_MAX, sizes);
   read_size("TREFOIL_INITIAL", &options->initial_bytes, SIZE_MAX, sizes);
   read_size("TREFOIL_NURSERY", &options->nursery_bytes, SIZE_MAX, sizes);
-  read_count("TREFOIL_GROWTH", &options->growth_percent, 100000, "a percentage up to 100000");
+  read_count("TREFOIL_GROWTH", &options->growth_percent, 100000, "a number of percent up to 100000");
   read_count("TREFOIL_MARKERS", &options->markers, GC__MARKERS_MOST, "a number of threads up to 128; 0: one a processor");
   settings->log_collections = read_switch("TREFOIL_LOG", "gc");
   settings->stress_allocation = read_switch("TREFOIL_STRESS", "alloc");
@@ -132,6 +131,8 @@ int gc__settings_read(struct gc__settings *settings, const struct gc_options *op
   int error = read_options(&settings->options, options);
   if (error) return error;
   if (!getauxval(AT_SECURE)) read_environment(settings);
+  error = check_supported(&settings->options); /* the environment may have replaced what is not to be had */
+  if (error) return error;
   if (settings->options.mode == GC_MODE_DEFAULT) settings->options.mode = GC_MARK_SWEEP;
   return 0;
 }

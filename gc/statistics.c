@@ -26,8 +26,8 @@ static void add_threads(struct gc_stats *out, const struct gc__world *world) {
     out->allocated_objects += gc__word_peek(&local->handed_objects);
     out->freed_bytes += gc__word_peek(&local->freed_bytes);
     for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) {
-      size_t next = gc__word_peek(&local->cursors[i].next), limit = gc__word_peek(&local->cursors[i].limit);
-      size_t pending = limit > next ? limit - next : 0;
+      struct gc__piece piece = gc__cursor_piece(&local->cursors[i]);
+      size_t pending = piece.limit - piece.next;
       out->allocated_bytes -= pending;
       out->allocated_objects -= pending / local->cursors[i].cell_bytes;
     }

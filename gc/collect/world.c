@@ -267,10 +267,11 @@ static void set_blocked(struct gc__world *world, struct gc__thread *self, unsign
 
 GC__NOINLINE void *gc__world_block(struct gc__world *world, void *(*fn)(void *), void *argument) {
   struct gc__thread *self = gc__self;
+  void *volatile kept = argument; /* fn's own frame is not scanned */
   if (self->is_blocked) return fn(argument);
   __builtin_unwind_init();
   set_blocked(world, self, 1, here());
-  void *result = fn(argument);
+  void *result = fn(kept);
   set_blocked(world, self, 0, 0);
   return result;
 }

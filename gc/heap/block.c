@@ -99,12 +99,15 @@ static void add_black(const uint8_t *live, uint8_t epoch, const struct gc__size_
 void gc__block_read_occupied(const struct gc__heap *heap, uint32_t block, uint64_t occupied[GC__BLOCK_WORDS]) {
   const struct gc__size_class *class = gc__block_class(heap, block);
   const uint8_t *live = heap->space.live + (size_t)block * GC__BLOCK_GRANULES;
-  for (unsigned word = 0; word < GC__BLOCK_WORDS; word++)
+  bool is_stamped = gc__entry_at(&heap->space, block).stamp == heap->stamp;
+  for (unsigned word = 0; word < GC__BLOCK_WORDS; word++) {
     occupied[word] = gc__bytes_equal(live + 64 * word, heap->epoch);
-  if (gc__entry_at(&heap->space, block).stamp == heap->stamp) {
+    if (is_stamped) occupied[word] |= gc__bytes_equal(live + 64 * word, GC__LIVE_RECYCLED);
+  }
+  if (is_stamped) {
+    gc__full_barrier(); /* bytes before bits: heap/local.h [local.recycled] */
     for (unsigned word = 0; word < GC__BLOCK_WORDS; word++)
-      occupied[word] |= gc__word_peek(&heap->space.young[block][word]) |
-                        gc__bytes_equal(live + 64 * word, GC__LIVE_RECYCLED);
+      occupied[word] |= gc__word_peek(&heap->space.young[block][word]);
     keep_first_granules(occupied, class->cell_granules);
   }
   if (block_at(heap, block)->black_epoch == heap->epoch) add_black(live, heap->epoch, class, occupied);

@@ -50,11 +50,10 @@ static struct gc__page_grant find_pages(struct gc__heap *heap, uint32_t count, u
 }
 
 char *gc__large_take(struct gc__heap *heap, size_t bytes, size_t alignment, enum gc__kind kind, bool *is_clean) {
-  size_t pages = gc__round_up(bytes, GC__PAGE_BYTES) / GC__PAGE_BYTES;
   size_t alignment_pages = alignment > GC__PAGE_BYTES ? alignment / GC__PAGE_BYTES : 1;
   size_t most = heap->space.reserved_bytes / GC__PAGE_BYTES;
   if (bytes > heap->space.reserved_bytes || alignment_pages > most) return NULL;
-  uint32_t count = pages ? (uint32_t)pages : 1;
+  uint32_t count = (uint32_t)(gc__large_bytes(bytes) / GC__PAGE_BYTES);
   gc__lock_take(&heap->lock);
   struct gc__page_grant grant = find_pages(heap, count, (uint32_t)alignment_pages);
   if (grant.first != GC__NONE) {

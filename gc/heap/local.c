@@ -16,6 +16,14 @@ void gc__local_open(struct gc__local *local) {
   }
 }
 
+/* Others may be reading: gc__cursor_piece. */
+static void set_piece(struct gc__cursor *cursor, size_t start, size_t end) {
+  gc__word_set(&cursor->next, SIZE_MAX);
+  gc__full_barrier();
+  gc__word_set(&cursor->limit, end);
+  gc__word_set(&cursor->next, start);
+}
+
 /* ---- Blocks ---- */
 
 /* What was handed out minus what was freed goes to the heap's counter now and then, to keep threads off its line. */
@@ -87,11 +95,19 @@ static void leave_block(struct gc__heap *heap, struct gc__cursor *cursor, bool i
   cursor->rest = cursor->hole_end = 0;
 }
 
+/* What was handed out and never allocated is not the program's. */
+static void take_back(struct gc__local *local, struct gc__cursor *cursor) {
+  size_t cells = (cursor->limit - cursor->next) / cursor->cell_bytes;
+  gc__word_poke(&local->handed_bytes, local->handed_bytes - cells * cursor->cell_bytes);
+  gc__word_poke(&local->handed_objects, local->handed_objects - cells);
+  set_piece(cursor, 0, 0);
+}
+
 void gc__local_close(struct gc__heap *heap, struct gc__local *local) {
   gc__local_before_stop(heap, local);
   for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) {
     struct gc__cursor *cursor = &local->cursors[i];
-    cursor->next = cursor->limit = 0;
+    take_back(local, cursor);
     leave_block(heap, cursor, true);
   }
   report_handed(heap, local);
@@ -124,8 +140,7 @@ static void hand_out(struct gc__heap *heap, struct gc__local *local, struct gc__
   if (bytes > cursor->hole_end - cursor->rest) bytes = cursor->hole_end - cursor->rest;
   if (!cursor->is_clean) memset((void *)cursor->rest, 0, bytes);
   gc__block_set_young(heap, cursor->rest, cursor->rest + bytes);
-  gc__word_poke(&cursor->next, cursor->rest);
-  gc__word_poke(&cursor->limit, cursor->rest + bytes);
+  set_piece(cursor, cursor->rest, cursor->rest + bytes);
   cursor->rest += bytes;
   local->unreported_bytes += bytes;
   note_handed(local, bytes, cursor->cell_bytes);
@@ -140,9 +155,9 @@ static bool hand_out_recycled(struct gc__heap *heap, struct gc__local *local, un
   size_t cell = heap->space.base + granule * GC__GRANULE_BYTES;
   memset((void *)cell, 0, cursor->cell_bytes);
   gc__block_set_young(heap, cell, cell + cursor->cell_bytes);
+  gc__full_barrier(); /* [local.recycled] */
   gc__byte_poke(&heap->space.live[granule], 0);
-  gc__word_poke(&cursor->next, cell);
-  gc__word_poke(&cursor->limit, cell + cursor->cell_bytes);
+  set_piece(cursor, cell, cell + cursor->cell_bytes);
   local->unreported_bytes += cursor->cell_bytes;
   note_handed(local, cursor->cell_bytes, cursor->cell_bytes);
   return true;
@@ -166,6 +181,7 @@ bool gc__local_recycle(struct gc__heap *heap, struct gc__local *local, struct gc
   size_t block = place.granule / GC__BLOCK_GRANULES;
   unsigned index = (unsigned)place.kind * GC__CLASS_COUNT + heap->space.blocks[block].size_class;
   struct gc__recycled *recycled = &local->recycled[index];
+  if (gc__word_peek(&heap->space.blocks[block].owner) != (size_t)local) return false;
   if (recycled->count == GC__RECYCLED_MOST || place.granule > UINT32_MAX) return false;
   gc__byte_poke(&heap->space.live[place.granule], GC__LIVE_RECYCLED);
   recycled->granules[recycled->count++] = (uint32_t)place.granule;

@@ -9,8 +9,11 @@
  * unallocated. A stop after the store finds the new object's address in a register.
  * [local.pending] Cells in [next, limit) have their young bits set between stops, so that nobody else takes them, and are
  * not allocated. The stop clears those bits (gc__local_before_stop), and sets them anew afterwards.
- * [local.recycled] Cells that this thread freed by hand wait in short stacks with GC__LIVE_RECYCLED in their byte. They
- * are dropped at each stop.
+ * [local.recycled] Cells that this thread freed by hand in a block of its own wait in short stacks with GC__LIVE_RECYCLED in
+ * their byte. They are dropped at each stop. When such a cell is handed out, its young bit is set before its byte is
+ * cleared, and who takes the block meanwhile reads bytes before bits (gc__block_read_occupied): it sees one or the
+ * other. Cells of other threads' blocks are not kept: there a thread that takes the block could read between the two
+ * steps of freeing as well as between those of handing out, and no order of reading is right for both.
  */
 #ifndef GC_HEAP_LOCAL_H
 #define GC_HEAP_LOCAL_H
@@ -52,12 +55,25 @@ void gc__local_close(struct gc__heap *heap, struct gc__local *local);
 /* Fills [next, limit) of a cursor that is empty. False: no memory. */
 bool gc__local_refill(struct gc__heap *heap, struct gc__local *local, enum gc__kind kind, unsigned size_class);
 
-/* Keeps a freed cell for this thread's next allocation of its class; false: no room. Its young bit is clear. */
+/* Keeps a freed cell for this thread's next allocation of its class. False: no room, or the block is not the thread's.
+ * Its young bit is clear. */
 bool gc__local_recycle(struct gc__heap *heap, struct gc__local *local, struct gc__place place);
 
 /* World stopped, before roots are scanned and after the trace ended. */
 void gc__local_before_stop(struct gc__heap *heap, struct gc__local *local);
 void gc__local_after_stop(struct gc__heap *heap, struct gc__local *local);
+
+struct gc__piece {
+  size_t next, limit;
+};
+
+/* The piece of a cursor whose owner may be running: empty while the owner is exchanging it. The owner makes the piece
+ * empty, sets the limit, then next (set_piece in local.c): two equal limits around next belong to it. */
+static inline struct gc__piece gc__cursor_piece(const struct gc__cursor *cursor) {
+  size_t limit = gc__word_get(&cursor->limit), next = gc__word_get(&cursor->next);
+  bool is_whole = limit == gc__word_get(&cursor->limit) && next <= limit;
+  return is_whole ? (struct gc__piece){next, limit} : (struct gc__piece){0, 0};
+}
 
 static inline struct gc__cursor *gc__local_cursor(struct gc__local *local, enum gc__kind kind, unsigned size_class) {
   return &local->cursors[(unsigned)kind * GC__CLASS_COUNT + size_class];
@@ -66,7 +82,7 @@ static inline struct gc__cursor *gc__local_cursor(struct gc__local *local, enum 
 /* The fast path: a cell, or NULL where the piece is empty. See [local.keep]: the order of the two accesses to next. */
 static GC__INLINE void *gc__cursor_bump(struct gc__cursor *cursor) {
   size_t cell = gc__word_peek(&cursor->next);
-  if (GC__UNLIKELY(cell == cursor->limit)) return NULL;
+  if (GC__UNLIKELY(cell == gc__word_peek(&cursor->limit))) return NULL;
   gc__word_poke(&cursor->next, cell + cursor->cell_bytes);
   return (void *)cell;
 }

@@ -10,9 +10,9 @@ static bool is_pending(const struct gc__heap *heap, const struct gc__place *plac
   const struct gc__block *facts = &heap->space.blocks[place->granule / GC__BLOCK_GRANULES];
   struct gc__local *owner = (struct gc__local *)gc__word_get(&facts->owner);
   if (!owner) return false;
-  const struct gc__cursor *cursor = gc__local_cursor(owner, place->kind, facts->size_class);
+  struct gc__piece piece = gc__cursor_piece(gc__local_cursor(owner, place->kind, facts->size_class));
   size_t cell = (size_t)gc__space_address(&heap->space, place->granule);
-  return cell >= gc__word_peek(&cursor->next) && cell < gc__word_peek(&cursor->limit);
+  return cell >= piece.next && cell < piece.limit;
 }
 
 struct gc__place gc__object_find(const struct gc__heap *heap, const void *address) {
@@ -34,7 +34,7 @@ static bool free_large(struct gc__heap *heap, struct gc__local *local, struct gc
 }
 
 /* Of several threads that free the same cell at once, exactly one wins the byte or the bit. A cell of a block whose young
- * bits count may be kept by this thread; any other is found by its byte when its block is looked at next. */
+ * bits count may be kept by its owner; any other is found by its byte when its block is looked at next. */
 static bool free_cell(struct gc__heap *heap, struct gc__local *local, struct gc__place place) {
   uint32_t block = (uint32_t)(place.granule / GC__BLOCK_GRANULES);
   bool is_stamped = gc__entry_at(&heap->space, block).stamp == heap->stamp;

@@ -65,13 +65,20 @@ static void set_dirty(struct gc__space *space, uint32_t first, uint32_t count, b
 
 /* ---- Taking ---- */
 
+/* The first page from this one on whose address is a multiple of the alignment: the space itself begins at one of 2 MiB
+ * only. */
+static size_t align_page(const struct gc__pages *pages, size_t page, size_t alignment_pages) {
+  size_t base_page = pages->space->base / GC__PAGE_BYTES;
+  return gc__round_up(base_page + page, alignment_pages) - base_page;
+}
+
 /* The first page of [first, end) from which count pages carry no mark of this epoch, or GC__NONE. */
-static uint32_t skip_black(const struct gc__space *space, uint32_t first, uint32_t count, uint32_t alignment,
-                           uint32_t end, uint8_t epoch) {
-  for (uint32_t page = first; page - first < count; page++) {
-    if (space->black_pages[page] != epoch) continue;
-    first = (uint32_t)gc__round_up((size_t)page + 1, alignment);
-    if ((size_t)first + count > end) return GC__NONE;
+static size_t skip_black(const struct gc__pages *pages, size_t first, uint32_t count, uint32_t alignment, size_t end,
+                         uint8_t epoch) {
+  for (size_t page = first; page < first + count; page++) {
+    if (pages->space->black_pages[page] != epoch) continue;
+    first = align_page(pages, page + 1, alignment);
+    if (first + count > end) return GC__NONE;
     page = first - 1;
   }
   return first;
@@ -81,10 +88,9 @@ static uint32_t skip_black(const struct gc__space *space, uint32_t first, uint32
 static uint32_t fit(const struct gc__pages *pages, uint32_t run_first, uint32_t count, uint32_t alignment,
                     uint8_t shy_epoch) {
   size_t end = (size_t)run_first + run_at(pages, run_first)->page_count;
-  size_t first = gc__round_up(run_first, alignment);
+  size_t first = align_page(pages, run_first, alignment);
   if (first + count > end) return GC__NONE;
-  if (!shy_epoch) return (uint32_t)first;
-  return skip_black(pages->space, (uint32_t)first, count, alignment, (uint32_t)end, shy_epoch);
+  return (uint32_t)(shy_epoch ? skip_black(pages, first, count, alignment, end, shy_epoch) : first);
 }
 
 struct choice {
@@ -207,8 +213,8 @@ bool gc__pages_grow(struct gc__pages *pages, uint32_t count, uint32_t alignment_
   size_t start = first;
   uint32_t tail = free_run_before(pages, (uint32_t)first);
   if (tail != GC__NONE) start = tail;
-  if (gc__round_up(start, alignment_pages) + count <= first) start = first; /* fits, but was not wanted: black pages */
-  size_t end = gc__round_up(start, alignment_pages) + count;
+  if (align_page(pages, start, alignment_pages) + count <= first) start = first; /* fits, but is black */
+  size_t end = align_page(pages, start, alignment_pages) + count;
   if (end > GC__NONE / 2) return false;
   if (!gc__space_extend(space, (end - first) * GC__PAGE_BYTES)) return false;
   join_and_link(pages, (uint32_t)first, (uint32_t)(space->span_bytes / GC__PAGE_BYTES - first));

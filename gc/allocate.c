@@ -25,7 +25,7 @@ struct request {
 static unsigned find_class(const struct request *request) {
   if (request->bytes > GC__SMALL_MAX_BYTES) return GC__CLASS_COUNT;
   unsigned class = gc__class_of(request->bytes);
-  while (class < GC__CLASS_COUNT && gc__size_classes[class].cell_bytes % request->alignment) class++;
+  while (class < GC__CLASS_COUNT && gc__size_classes[class].cell_bytes % request->alignment) class ++;
   return class;
 }
 
@@ -57,7 +57,9 @@ static void *try_once(struct gc__thread *self, const struct request *request) {
 
 /* ---- The driver ---- */
 
-static bool is_disabled(void) { return gc__flag_get(&gc__runtime.disable_depth) != 0; }
+static bool is_disabled(void) {
+  return gc__flag_get(&gc__runtime.disable_depth) != 0;
+}
 
 static bool is_collection_due(const struct request *request) {
   const struct gc__heap *heap = &gc__runtime.collector.heap;
@@ -125,9 +127,15 @@ static GC__INLINE void *allocate_fast(size_t bytes, enum gc__kind kind) {
   return gc__allocate(bytes, GC__GRANULE_BYTES, kind);
 }
 
-void *gc_alloc(size_t bytes) { return allocate_fast(bytes, GC__KIND_SCANNED); }
-void *gc_alloc_leaf(size_t bytes) { return allocate_fast(bytes, GC__KIND_LEAF); }
-void *gc_alloc_root(size_t bytes) { return allocate_fast(bytes, GC__KIND_ROOT); }
+void *gc_alloc(size_t bytes) {
+  return allocate_fast(bytes, GC__KIND_SCANNED);
+}
+void *gc_alloc_leaf(size_t bytes) {
+  return allocate_fast(bytes, GC__KIND_LEAF);
+}
+void *gc_alloc_root(size_t bytes) {
+  return allocate_fast(bytes, GC__KIND_ROOT);
+}
 
 static void *refuse(int error) {
   errno = error;
@@ -155,7 +163,8 @@ static bool is_layout(const struct gc_layout *layout, size_t count) {
   if (count > 1 && layout->bytes % sizeof(void *)) return false;
   for (size_t i = 0; i < layout->pointer_count; i++) {
     size_t offset = layout->pointer_offsets[i];
-    if (offset % sizeof(void *) || layout->bytes < sizeof(void *) || offset > layout->bytes - sizeof(void *)) return false;
+    if (offset % sizeof(void *) || layout->bytes < sizeof(void *) || offset > layout->bytes - sizeof(void *))
+      return false;
   }
   return true;
 }

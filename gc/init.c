@@ -112,7 +112,8 @@ static int attach_self(void) {
   return error;
 }
 
-/* A process that shuts down and starts again begins with an empty runtime: only then is nothing left of the last one. */
+/* A process that shuts down and starts again begins with an empty runtime: only then is nothing left of the last one.
+ */
 static void stop_running(void) {
   gc__collector_close(&gc__runtime.collector);
   gc__events_forget();
@@ -165,16 +166,24 @@ int gc_shutdown(void) {
 
 /* ---- What is in use ---- */
 
-enum gc_mode gc_mode(void) { return gc__attach() ? gc__runtime.settings.options.mode : GC_MODE_DEFAULT; }
+enum gc_mode gc_mode(void) {
+  return gc__attach() ? gc__runtime.settings.options.mode : GC_MODE_DEFAULT;
+}
 
-enum gc_tracking gc_tracking(void) { return gc__attach() ? GC_TRACK_NONE : GC_TRACK_AUTO; }
+enum gc_tracking gc_tracking(void) {
+  return gc__attach() ? GC_TRACK_NONE : GC_TRACK_AUTO;
+}
 
 const char *gc_mode_name(enum gc_mode mode) {
   switch (mode) {
-  case GC_MODE_DEFAULT: return "default";
-  case GC_MARK_SWEEP: return "mark-sweep";
-  case GC_GENERATIONAL: return "generational";
-  case GC_REFCOUNT: return "refcount";
+  case GC_MODE_DEFAULT:
+    return "default";
+  case GC_MARK_SWEEP:
+    return "mark-sweep";
+  case GC_GENERATIONAL:
+    return "generational";
+  case GC_REFCOUNT:
+    return "refcount";
   }
   return "unknown";
 }

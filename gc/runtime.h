@@ -1,7 +1,7 @@
 /* runtime.h - the one running library: everything that the functions of the API share.
  *
- * [runtime.own] All state of the library lies in this structure or in memory of its own, so that the collector can cut it
- * out of the roots. What a program hands in as a root (event data) lies elsewhere, in ordinary static data.
+ * [runtime.own] All state of the library lies in this structure or in memory of its own, so that the collector can cut
+ * it out of the roots. What a program hands in as a root (event data) lies elsewhere, in ordinary static data.
  */
 #ifndef GC_RUNTIME_H
 #define GC_RUNTIME_H
@@ -17,9 +17,10 @@ struct gc__runtime {
   struct gc__settings settings;
   volatile unsigned is_running;
   volatile unsigned disable_depth;
-  volatile size_t oom_handler;         /* a gc_oom_fn, or 0 */
-  volatile unsigned has_reported_oom;  /* the last request that failed was answered with NULL: allocate.c */
-  int process_id;                      /* that started it: a forked child writes no statistics */
+  volatile size_t oom_handler;             /* a gc_oom_fn, or 0 */
+  volatile unsigned has_reported_oom;      /* the last request that failed was answered with NULL: allocate.c */
+  int process_id;                          /* that started it: a forked child writes no statistics */
+  struct gc__world_totals totals_at_reset; /* what gc_stats subtracts */
   volatile size_t grown_bytes_seen, returned_bytes_seen; /* by gc__events_deliver */
 };
 

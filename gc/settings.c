@@ -50,7 +50,10 @@ static bool parse_number(const char *text, size_t *value) {
   if (*text < '0' || *text > '9') return false;
   errno = 0;
   unsigned long long number = strtoull(text, &end, 10);
-  unsigned shift = *end == 'K' || *end == 'k' ? 10 : *end == 'M' || *end == 'm' ? 20 : *end == 'G' || *end == 'g' ? 30 : 0;
+  unsigned shift = *end == 'K' || *end == 'k'   ? 10
+                   : *end == 'M' || *end == 'm' ? 20
+                   : *end == 'G' || *end == 'g' ? 30
+                                                : 0;
   if (shift) end++;
   if (errno || *end || number > SIZE_MAX >> shift) return false;
   *value = (size_t)number << shift;
@@ -99,7 +102,8 @@ static void read_tracking(struct gc_options *options) {
     return;
   }
   reject("TREFOIL_TRACKING", text,
-         promised ? "auto, pages, protect, barrier, none" : "auto, pages, protect, none (barrier is for programs that ask for it)");
+         promised ? "auto, pages, protect, barrier, none"
+                  : "auto, pages, protect, none (barrier is for programs that ask for it)");
 }
 
 static void read_environment(struct gc__settings *settings) {
@@ -111,7 +115,8 @@ static void read_environment(struct gc__settings *settings) {
   read_size("TREFOIL_INITIAL", &options->initial_bytes, SIZE_MAX, sizes);
   read_size("TREFOIL_NURSERY", &options->nursery_bytes, SIZE_MAX, sizes);
   read_count("TREFOIL_GROWTH", &options->growth_percent, 100000, "a number of percent up to 100000");
-  read_count("TREFOIL_MARKERS", &options->markers, GC__MARKERS_MOST, "a number of threads up to 128; 0: one a processor");
+  read_count("TREFOIL_MARKERS", &options->markers, GC__MARKERS_MOST,
+             "a number of threads up to 128; 0: one a processor");
   settings->log_collections = read_switch("TREFOIL_LOG", "gc");
   settings->stress_allocation = read_switch("TREFOIL_STRESS", "alloc");
   settings->check_heap = read_switch("TREFOIL_CHECK", "heap");

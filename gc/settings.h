@@ -16,8 +16,8 @@ struct gc__settings {
   size_t fail_request;         /* TREFOIL_FAIL_COMMIT, builds with checks: the k-th request for memory fails */
 };
 
-/* options: NULL for the defaults. 0; EINVAL or ENOTSUP for what the program asked for. Wrong environment values are named
- * on standard error and change nothing. */
+/* options: NULL for the defaults. 0; EINVAL or ENOTSUP for what the program asked for. Wrong environment values are
+ * named on standard error and change nothing. */
 int gc__settings_read(struct gc__settings *settings, const struct gc_options *options);
 
 #endif

@@ -2,9 +2,12 @@
 #include "runtime.h"
 #include "os/report.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct gc_pauses summarize(const struct gc__pauses *pauses) {
   return (struct gc_pauses){.count = pauses->count,
@@ -63,12 +66,10 @@ static void add_heap(struct gc_stats *out, const struct gc__collector *collector
   if (out->false_words) out->blacklisted_bytes = count_blacklisted(heap);
 }
 
-/* A collection holds both locks: the figures belong together. */
-void gc_stats(struct gc_stats *out) {
-  struct gc__runtime *runtime = &gc__runtime;
-  struct gc__collector *collector = &runtime->collector;
-  memset(out, 0, sizeof *out);
-  if (!gc__attach()) return;
+/* Everything, counted from the start. A collection holds both locks: the figures belong together. */
+static void read_figures(struct gc_stats *out) {
+  const struct gc__runtime *runtime = &gc__runtime;
+  struct gc__collector *collector = &gc__runtime.collector;
   gc__lock_take(&collector->lock);
   gc__lock_take(&collector->world.lock);
   out->mode = runtime->settings.options.mode;
@@ -89,8 +90,22 @@ void gc_stats(struct gc_stats *out) {
   gc__lock_give(&collector->lock);
 }
 
+void gc_stats(struct gc_stats *out) {
+  const struct gc__world_totals *before = &gc__runtime.totals_at_reset;
+  memset(out, 0, sizeof *out);
+  if (!gc__attach()) return;
+  read_figures(out);
+  out->allocated_bytes -= before->handed_bytes;
+  out->allocated_objects -= before->handed_objects;
+  out->freed_bytes -= before->freed_bytes;
+}
+
 void gc_stats_reset(void) {
-  if (gc__attach()) gc__collector_reset_counts(&gc__runtime.collector);
+  struct gc_stats now = {0};
+  if (!gc__attach()) return;
+  gc__collector_reset_counts(&gc__runtime.collector);
+  read_figures(&now);
+  gc__runtime.totals_at_reset = (struct gc__world_totals){now.allocated_bytes, now.allocated_objects, now.freed_bytes};
 }
 
 /* ---- Log line ---- */
@@ -98,23 +113,50 @@ void gc_stats_reset(void) {
 void gc__log_collection(void) {
   const struct gc__collector *collector = &gc__runtime.collector;
   const double mib = 1024 * 1024;
-  gc__report("collection %zu: full, pause %.3f ms, live %.2f MiB in %zu objects, committed %.2f MiB, next after %.2f MiB",
-             gc__word_peek(&collector->number), (double)collector->last_pause_ns / 1e6,
-             (double)collector->live_bytes / mib, collector->last_counts.marked_objects,
-             (double)gc__word_peek(&gc__runtime.budget.used_bytes) / mib,
-             (double)gc__word_peek(&collector->heap.allowance_bytes) / mib);
+  gc__report(
+      "collection %zu: full, pause %.3f ms, live %.2f MiB in %zu objects, committed %.2f MiB, next after %.2f MiB",
+      gc__word_peek(&collector->number), (double)collector->last_pause_ns / 1e6, (double)collector->live_bytes / mib,
+      collector->last_counts.marked_objects, (double)gc__word_peek(&gc__runtime.budget.used_bytes) / mib,
+      (double)gc__word_peek(&collector->heap.allowance_bytes) / mib);
 }
 
 /* ---- Statistics file ---- */
 
-static void write_pauses(FILE *file, const char *name, const struct gc_pauses *p) {
-  fprintf(file,
-          "  \"%s\": {\"count\": %" PRIu64 ", \"total_ns\": %" PRIu64 ", \"max_ns\": %" PRIu64 ", \"p50_ns\": %" PRIu64
-          ", \"p99_ns\": %" PRIu64 ", \"p999_ns\": %" PRIu64 "},\n",
-          name, p->count, p->total_ns, p->max_ns, p->p50_ns, p->p99_ns, p->p999_ns);
+/* A file that is written through a buffer on the stack: streams of the C library allocate. */
+struct sheet {
+  int file;
+  bool has_failed;
+  size_t length;
+  char text[4096];
+};
+
+static void flush_sheet(struct sheet *sheet) {
+  for (size_t done = 0; done < sheet->length && !sheet->has_failed;) {
+    ssize_t n = write(sheet->file, sheet->text + done, sheet->length - done);
+    sheet->has_failed = n < 0 && errno != EINTR;
+    if (n > 0) done += (size_t)n;
+  }
+  sheet->length = 0;
 }
 
-static void write_figures(FILE *file, const struct gc_stats *s) {
+/* One call prints less than half of the buffer. */
+__attribute__((format(printf, 2, 3))) static void print(struct sheet *sheet, const char *format, ...) {
+  va_list arguments;
+  if (sheet->length > sizeof sheet->text / 2) flush_sheet(sheet);
+  va_start(arguments, format);
+  int more = vsnprintf(sheet->text + sheet->length, sizeof sheet->text - sheet->length, format, arguments);
+  va_end(arguments);
+  if (more > 0) sheet->length += (size_t)more;
+}
+
+static void write_pauses(struct sheet *sheet, const char *name, const struct gc_pauses *p) {
+  print(sheet,
+        "  \"%s\": {\"count\": %" PRIu64 ", \"total_ns\": %" PRIu64 ", \"max_ns\": %" PRIu64 ", \"p50_ns\": %" PRIu64
+        ", \"p99_ns\": %" PRIu64 ", \"p999_ns\": %" PRIu64 "},\n",
+        name, p->count, p->total_ns, p->max_ns, p->p50_ns, p->p99_ns, p->p999_ns);
+}
+
+static void write_figures(struct sheet *sheet, const struct gc_stats *s) {
   const struct {
     const char *name;
     uint64_t value;
@@ -142,37 +184,40 @@ static void write_figures(FILE *file, const struct gc_stats *s) {
       {"cycles_reclaimed_bytes", s->cycles_reclaimed_bytes},
   };
   for (unsigned i = 0; i < sizeof figures / sizeof figures[0]; i++)
-    fprintf(file, "  \"%s\": %" PRIu64 ",\n", figures[i].name, figures[i].value);
+    print(sheet, "  \"%s\": %" PRIu64 ",\n", figures[i].name, figures[i].value);
 }
 
-static void write_records(FILE *file, const struct gc__collector *collector) {
+static void write_records(struct sheet *sheet, const struct gc__collector *collector) {
   const struct gc__pause_record *records = (const void *)collector->records.start;
-  fprintf(file, "  \"pause_list\": [");
+  print(sheet, "  \"pause_list\": [");
   for (size_t i = 0; i < collector->record_count; i++)
-    fprintf(file, "%s\n    {\"start_ns\": %" PRIu64 ", \"length_ns\": %" PRIu64 ", \"kind\": \"%s\"}", i ? "," : "",
-            records[i].start_ns, records[i].length_ns, records[i].is_full ? "full" : "minor");
-  fprintf(file, "%s]\n", collector->record_count ? "\n  " : "");
+    print(sheet, "%s\n    {\"start_ns\": %" PRIu64 ", \"length_ns\": %" PRIu64 ", \"kind\": \"%s\"}", i ? "," : "",
+          records[i].start_ns, records[i].length_ns, records[i].is_full ? "full" : "minor");
+  print(sheet, "%s]\n", collector->record_count ? "\n  " : "");
+}
+
+static void write_everything(struct sheet *sheet) {
+  struct gc_stats stats;
+  gc_stats(&stats);
+  print(sheet, "{\n  \"format\": 1,\n  \"version\": \"%s\",\n  \"mode\": \"%s\",\n  \"tracking\": \"none\",\n",
+        gc_version(), gc_mode_name(stats.mode));
+  write_figures(sheet, &stats);
+  write_pauses(sheet, "pauses", &stats.pauses);
+  write_pauses(sheet, "pauses_minor", &stats.pauses_minor);
+  write_pauses(sheet, "pauses_full", &stats.pauses_full);
+  write_records(sheet, &gc__runtime.collector);
+  print(sheet, "}\n");
+  flush_sheet(sheet);
 }
 
 /* One object, written by the process that started the library, not by its forked children. */
 void gc__statistics_write(void) {
-  const struct gc__runtime *runtime = &gc__runtime;
-  const char *path = runtime->settings.statistics_path;
-  struct gc_stats stats;
-  if (!path || runtime->process_id != gc__os_process_id()) return;
-  gc_stats(&stats);
-  FILE *file = fopen(path, "w");
-  if (!file) {
-    gc__report("TREFOIL_STATS=%s: cannot be written", path);
-    return;
+  const char *path = gc__runtime.settings.statistics_path;
+  if (!path || gc__runtime.process_id != gc__os_process_id()) return;
+  struct sheet sheet = {.file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
+  if (sheet.file >= 0) {
+    write_everything(&sheet);
+    sheet.has_failed |= close(sheet.file) != 0;
   }
-  fprintf(file, "{\n  \"format\": 1,\n  \"version\": \"%s\",\n  \"mode\": \"%s\",\n  \"tracking\": \"none\",\n",
-          gc_version(), gc_mode_name(stats.mode));
-  write_figures(file, &stats);
-  write_pauses(file, "pauses", &stats.pauses);
-  write_pauses(file, "pauses_minor", &stats.pauses_minor);
-  write_pauses(file, "pauses_full", &stats.pauses_full);
-  write_records(file, &runtime->collector);
-  fprintf(file, "}\n");
-  if (fclose(file) != 0) gc__report("TREFOIL_STATS=%s: cannot be written", path);
+  if (sheet.file < 0 || sheet.has_failed) gc__report("TREFOIL_STATS=%s: cannot be written", path);
 }

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-char *gc_strdup(const char *s) { return s ? gc_strndup(s, SIZE_MAX) : NULL; }
+char *gc_strdup(const char *s) {
+  return s ? gc_strndup(s, SIZE_MAX) : NULL;
+}
 
 char *gc_strndup(const char *s, size_t n) {
   if (!s) return NULL;

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 
-int gc_thread_attach(void) { return gc__attach() ? 0 : ENOMEM; }
+int gc_thread_attach(void) {
+  return gc__attach() ? 0 : ENOMEM;
+}
 
 int gc_thread_detach(void) {
   if (!gc__self_is_attached()) return errno = EINVAL;

@@ -1,5 +1,5 @@
-/* trefoil.c - the whole library as one file, in reading order: for projects that take the sources in, and as a proof that
- * names are unique. Compile with -Igc -Iinclude and link with -pthread. */
+/* trefoil.c - the whole library as one file, in reading order: for projects that take the sources in, and as a proof
+ * that names are unique. Compile with -Igc -Iinclude and link with -pthread. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif

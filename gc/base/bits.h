@@ -24,14 +24,24 @@ _Static_assert(sizeof(size_t) == 8, "the tables and bitmaps are laid out for 64-
 static inline size_t gc__round_up(size_t value, size_t power_of_two) {
   return (value + power_of_two - 1) & ~(power_of_two - 1);
 }
-static inline size_t gc__round_down(size_t value, size_t power_of_two) { return value & ~(power_of_two - 1); }
-static inline bool gc__is_power_of_two(size_t value) { return value && !(value & (value - 1)); }
+static inline size_t gc__round_down(size_t value, size_t power_of_two) {
+  return value & ~(power_of_two - 1);
+}
+static inline bool gc__is_power_of_two(size_t value) {
+  return value && !(value & (value - 1));
+}
 
 /* Preconditions: value is not 0. */
-static inline unsigned gc__lowest_bit(uint64_t value) { return (unsigned)__builtin_ctzll(value); }
-static inline unsigned gc__highest_bit(uint64_t value) { return 63u - (unsigned)__builtin_clzll(value); }
+static inline unsigned gc__lowest_bit(uint64_t value) {
+  return (unsigned)__builtin_ctzll(value);
+}
+static inline unsigned gc__highest_bit(uint64_t value) {
+  return 63u - (unsigned)__builtin_clzll(value);
+}
 
-static inline unsigned gc__bit_count(uint64_t value) { return (unsigned)__builtin_popcountll(value); }
+static inline unsigned gc__bit_count(uint64_t value) {
+  return (unsigned)__builtin_popcountll(value);
+}
 
 static inline bool gc__bit_test(const uint64_t *map, size_t bit) {
   return map[bit / GC__WORD_BITS] >> (bit % GC__WORD_BITS) & 1;

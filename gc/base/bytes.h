@@ -1,4 +1,5 @@
-/* base/bytes.h - comparing 64 bytes with one value, as a bitmap: the step that turns liveness bytes into bit operations. */
+/* base/bytes.h - comparing 64 bytes with one value, as a bitmap: the step that turns liveness bytes into bit
+ * operations. */
 #ifndef GC_BASE_BYTES_H
 #define GC_BASE_BYTES_H
 

@@ -1,7 +1,7 @@
 /* base/check.h - internal consistency checks.
  *
- * GC__CHECK states what must hold inside the library; it costs nothing unless the build has -Dchecks=true. Misuse by the
- * program is something else: it is checked in every build, by gc__misuse (os/report.h).
+ * GC__CHECK states what must hold inside the library; it costs nothing unless the build has -Dchecks=true. Misuse by
+ * the program is something else: it is checked in every build, by gc__misuse (os/report.h).
  */
 #ifndef GC_BASE_CHECK_H
 #define GC_BASE_CHECK_H

@@ -53,8 +53,8 @@ static void update_allowance(struct gc__collector *collector) {
   if (heap_dirty > heap_used) room += heap_dirty - heap_used;
   size_t threads = collector->world.thread_count ? collector->world.thread_count : 1;
   if (threads > collector->processors) threads = collector->processors;
-  gc__word_poke(&collector->heap.allowance_bytes, gc__pacing_allowance(collector->live_bytes, collector->growth_percent,
-                                                                       (unsigned)threads, room));
+  gc__word_poke(&collector->heap.allowance_bytes,
+                gc__pacing_allowance(collector->live_bytes, collector->growth_percent, (unsigned)threads, room));
 }
 
 int gc__collector_open(struct gc__collector *collector, struct gc__budget *budget,
@@ -220,7 +220,9 @@ static void open_gates(struct gc__collector *collector) {
   gc__park_wake_all(&loader_gate);
 }
 
-void gc__collector_after_fork_in_parent(struct gc__collector *collector) { open_gates(collector); }
+void gc__collector_after_fork_in_parent(struct gc__collector *collector) {
+  open_gates(collector);
+}
 
 void gc__collector_after_fork_in_child(struct gc__collector *collector) {
   gc__crew_after_fork(&collector->crew);

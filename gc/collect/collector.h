@@ -2,8 +2,8 @@
  *
  * The steps of a collection while the world is stopped are the mode's (gc/mode/); everything around them is here.
  *
- * [collector.order] Loader, collector lock, registry lock, stop: the order in which a collection takes hold. Two threads
- * that want one at the same time share it.
+ * [collector.order] Loader, collector lock, registry lock, stop: the order in which a collection takes hold. Two
+ * threads that want one at the same time share it.
  */
 #ifndef GC_COLLECT_COLLECTOR_H
 #define GC_COLLECT_COLLECTOR_H
@@ -25,21 +25,21 @@ struct gc__collector {
   struct gc__roots roots;
   struct gc__crew crew;
   struct gc__lock lock;
-  void (*collect_stopped)(struct gc__collector *);  /* the mode's steps */
-  void (*inspect_stopped)(struct gc__collector *);  /* called at the end of each stop, or NULL */
+  void (*collect_stopped)(struct gc__collector *); /* the mode's steps */
+  void (*inspect_stopped)(struct gc__collector *); /* called at the end of each stop, or NULL */
   unsigned growth_percent;
   unsigned processors;
-  size_t wanted_limit_bytes;        /* as the options say; 0: the system's */
-  uint64_t limit_read_ns;           /* when the system was asked last */
-  volatile size_t number;           /* of collections so far */
-  size_t live_bytes;                /* after the last one */
+  size_t wanted_limit_bytes; /* as the options say; 0: the system's */
+  uint64_t limit_read_ns;    /* when the system was asked last */
+  volatile size_t number;    /* of collections so far */
+  size_t live_bytes;         /* after the last one */
   struct gc__trace_counts last_counts;
   uint64_t objects_marked, mark_ns; /* in all */
   uint64_t count_full;
   uint64_t last_pause_ns;
   struct gc__pauses pauses_full;
-  bool keeps_records;               /* of every pause, for the statistics file */
-  struct gc__region records;        /* of struct gc__pause_record */
+  bool keeps_records;        /* of every pause, for the statistics file */
+  struct gc__region records; /* of struct gc__pause_record */
   size_t record_count;
 };
 
@@ -48,7 +48,7 @@ struct gc__collector_settings {
   unsigned growth_percent, markers;
   int stop_signal;
   bool interior_in_heap, keeps_records;
-  struct gc__range own_state;       /* no root */
+  struct gc__range own_state; /* no root */
 };
 
 /* 0, ENOMEM, EINVAL (the signal). */

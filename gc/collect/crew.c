@@ -123,7 +123,9 @@ void gc__crew_close(struct gc__crew *crew) {
   gc__region_close(&crew->memory);
 }
 
-void gc__crew_after_fork(struct gc__crew *crew) { crew->started_count = 0; }
+void gc__crew_after_fork(struct gc__crew *crew) {
+  crew->started_count = 0;
+}
 
 /* ---- A trace ---- */
 

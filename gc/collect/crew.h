@@ -4,9 +4,9 @@
  * has work to share; small traces never wake them.
  *
  * [crew.join] The word `state` holds the number of the phase and how many markers are at work in it. A helper joins by
- * adding itself while that number is not 0, and leaves when it finds nothing to do; at 0 all work is done, since a marker
- * leaves with an empty stack only. So nobody waits for a helper that has not joined, and a helper that wakes up too late
- * finds another phase and stays out.
+ * adding itself while that number is not 0, and leaves when it finds nothing to do; at 0 all work is done, since a
+ * marker leaves with an empty stack only. So nobody waits for a helper that has not joined, and a helper that wakes up
+ * too late finds another phase and stays out.
  */
 #ifndef GC_COLLECT_CREW_H
 #define GC_COLLECT_CREW_H
@@ -22,14 +22,14 @@ struct gc__helper {
 struct gc__crew {
   struct gc__budget *budget;
   struct gc__trace trace;
-  struct gc__region memory;      /* of the markers */
-  unsigned wanted_count;         /* markers, the collecting thread included */
-  unsigned started_count;        /* helpers that run */
+  struct gc__region memory; /* of the markers */
+  unsigned wanted_count;    /* markers, the collecting thread included */
+  unsigned started_count;   /* helpers that run */
   struct gc__helper helpers[GC__MARKERS_MOST];
-  volatile size_t state;         /* phase << 32 | markers at work */
-  volatile unsigned call;        /* changes when helpers are wanted, or shall end */
+  volatile size_t state;  /* phase << 32 | markers at work */
+  volatile unsigned call; /* changes when helpers are wanted, or shall end */
   volatile unsigned is_ending;
-  volatile unsigned are_called;  /* in this phase */
+  volatile unsigned are_called; /* in this phase */
 };
 
 /* marker_count: at least 1. False: no memory. */

@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-#define FIRST_ITEMS       8192u
-#define KEEP_ITEMS        ((size_t)128 << 10)
-#define STEAL_MOST        1024u
-#define COMPACT_FROM      ((size_t)64 << 10) /* stolen items below which the stack is not moved down */
+#define FIRST_ITEMS  8192u
+#define KEEP_ITEMS   ((size_t)128 << 10)
+#define STEAL_MOST   1024u
+#define COMPACT_FROM ((size_t)64 << 10) /* stolen items below which the stack is not moved down */
 
 bool gc__mark_stack_open(struct gc__mark_stack *stack, struct gc__budget *budget, size_t reserve_items) {
   *stack = (struct gc__mark_stack){0};
@@ -18,7 +18,9 @@ bool gc__mark_stack_open(struct gc__mark_stack *stack, struct gc__budget *budget
   return false;
 }
 
-void gc__mark_stack_close(struct gc__mark_stack *stack) { gc__region_close(&stack->memory); }
+void gc__mark_stack_close(struct gc__mark_stack *stack) {
+  gc__region_close(&stack->memory);
+}
 
 void gc__mark_stack_trim(struct gc__mark_stack *stack) {
   stack->top = stack->split = 0;
@@ -43,7 +45,9 @@ static void lock_stack(struct gc__mark_stack *stack) {
     while (gc__flag_get(&stack->lock)) gc__spin_hint();
 }
 
-static void unlock_stack(struct gc__mark_stack *stack) { gc__flag_set(&stack->lock, 0); }
+static void unlock_stack(struct gc__mark_stack *stack) {
+  gc__flag_set(&stack->lock, 0);
+}
 
 /* Items stolen leave a gap at the bottom; it is closed when it is larger than what lies above. */
 static void close_gap(struct gc__mark_stack *stack) {

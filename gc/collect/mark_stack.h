@@ -5,8 +5,8 @@
  * the shared part comes back. So all but a bounded number of items of any marker can be taken by others, however long
  * the system lets it wait for a processor. (Split deques: van Dijk and van de Pol, "Lace", 2014.)
  *
- * An item is a word; what it means is the tracer's business. Memory grows on demand from reserved addresses; a push that
- * finds none fails, and the tracer recovers (collect/trace.c, [trace.overflow]).
+ * An item is a word; what it means is the tracer's business. Memory grows on demand from reserved addresses; a push
+ * that finds none fails, and the tracer recovers (collect/trace.c, [trace.overflow]).
  */
 #ifndef GC_COLLECT_MARK_STACK_H
 #define GC_COLLECT_MARK_STACK_H
@@ -20,12 +20,12 @@
 
 struct gc__mark_stack {
   size_t *items;
-  size_t top, split;        /* the owner's */
-  size_t room;              /* items for which there is memory */
-  size_t most;              /* items for which there are addresses; tests make it small */
+  size_t top, split; /* the owner's */
+  size_t room;       /* items for which there is memory */
+  size_t most;       /* items for which there are addresses; tests make it small */
   volatile unsigned lock;
-  volatile size_t steal;    /* under the lock */
-  volatile size_t shared;   /* items in [steal, split): what thieves look at first */
+  volatile size_t steal;  /* under the lock */
+  volatile size_t shared; /* items in [steal, split): what thieves look at first */
   struct gc__region memory;
 };
 

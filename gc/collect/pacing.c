@@ -2,10 +2,10 @@
 #include "collect/pacing.h"
 #include "base/bits.h"
 
-#define ROOT_FACTOR       8192u
-#define LEAST_PERCENT     25u
-#define THREAD_BYTES      ((size_t)8 << 20)
-#define LEAST_AT_LIMIT    ((size_t)256 << 10)
+#define ROOT_FACTOR    8192u
+#define LEAST_PERCENT  25u
+#define THREAD_BYTES   ((size_t)8 << 20)
+#define LEAST_AT_LIMIT ((size_t)256 << 10)
 
 /* Newton's method from above; exact to the integer. */
 static size_t square_root(size_t value) {

@@ -93,8 +93,7 @@ static void append_root(struct gc__roots *roots, struct gc__range range, enum gc
   if (range.start >= range.end) return;
   roots->is_short |= (roots->count + 1) * sizeof(struct gc__root_range) > roots->list_memory.committed_bytes;
   if (roots->is_short) return;
-  ((struct gc__root_range *)(void *)roots->list_memory.start)[roots->count++] =
-      (struct gc__root_range){range, source};
+  ((struct gc__root_range *)(void *)roots->list_memory.start)[roots->count++] = (struct gc__root_range){range, source};
 }
 
 static void gather_thread(struct gc__roots *roots, const struct gc__thread *thread) {

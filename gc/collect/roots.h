@@ -19,13 +19,13 @@ struct gc__root_range {
 
 struct gc__roots {
   struct gc__segments segments;
-  struct gc__lock lock;          /* of the added ranges */
+  struct gc__lock lock;           /* of the added ranges */
   struct gc__region added_memory; /* of struct gc__range, sorted */
   size_t added_count;
   struct gc__region list_memory; /* of struct gc__root_range */
   size_t count;
-  bool is_short;                 /* the list did not fit */
-  struct gc__range own;          /* the library's own state: no root, although it lies in static data */
+  bool is_short;        /* the list did not fit */
+  struct gc__range own; /* the library's own state: no root, although it lies in static data */
 };
 
 bool gc__roots_open(struct gc__roots *roots, struct gc__budget *budget, struct gc__range own);
@@ -38,7 +38,8 @@ int gc__roots_remove(struct gc__roots *roots, uintptr_t start);
 /* Makes room for the list. Registry lock held, segments up to date. False: no memory; do not collect. */
 bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world);
 
-/* Makes the list. World stopped. False: so much was added since gc__roots_reserve that it does not fit; do not trace. */
+/* Makes the list. World stopped. False: so much was added since gc__roots_reserve that it does not fit; do not trace.
+ */
 bool gc__roots_gather(struct gc__roots *roots, const struct gc__world *world);
 
 static inline const struct gc__root_range *gc__roots_list(const struct gc__roots *roots) {

@@ -11,21 +11,25 @@
 
 #define GRANULE_WORDS (GC__GRANULE_BYTES / sizeof(size_t))
 
-/* How many candidates wait for their bytes, and how many items below the top of the stack an object's line is asked for.
- * A queue of 1, 4, 8, 32 and 64 took 183, 24, 16, 11.3 and 11.1 ns an object on randomly linked objects in a prototype.
- * What was tried here and lost on trees in the order of allocation: taking items from below the top (+60 %), and a
- * second queue of marked objects instead of asking for each candidate's line (+20 %; -10 % on random graphs). */
+/* How many candidates wait for their bytes, and how many items below the top of the stack an object's line is asked
+ * for. A queue of 1, 4, 8, 32 and 64 took 183, 24, 16, 11.3 and 11.1 ns an object on randomly linked objects in a
+ * prototype. What was tried here and lost on trees in the order of allocation: taking items from below the top (+60 %),
+ * and a second queue of marked objects instead of asking for each candidate's line (+20 %; -10 % on random graphs). */
 #define CANDIDATES_DEPTH 32u
 
-/* A reference to an object, as the queue and the stack hold it: its first granule, whether a root word names it, and the
- * granules to be scanned if it is a cell that is scanned at all. Large objects and leaves have 0 of these; on the stack
- * that means a large object, from this granule on. */
+/* A reference to an object, as the queue and the stack hold it: its first granule, whether a root word names it, and
+ * the granules to be scanned if it is a cell that is scanned at all. Large objects and leaves have 0 of these; on the
+ * stack that means a large object, from this granule on. */
 #define REF_LOG2    16u
 #define REF_IS_ROOT ((size_t)1 << 15)
 #define REF_LENGTH  ((size_t)GC__SHAPE_GRANULES)
 
-static GC__INLINE size_t make_ref(size_t granule, size_t length) { return granule << REF_LOG2 | length; }
-static GC__INLINE size_t ref_granule(size_t ref) { return ref >> REF_LOG2; }
+static GC__INLINE size_t make_ref(size_t granule, size_t length) {
+  return granule << REF_LOG2 | length;
+}
+static GC__INLINE size_t ref_granule(size_t ref) {
+  return ref >> REF_LOG2;
+}
 
 #if defined(__clang__)
 #define SCANS_ANYTHING __attribute__((no_sanitize("address", "thread", "undefined"), disable_sanitizer_instrumentation))

@@ -1,13 +1,13 @@
 /* collect/trace.h - marking: from the roots through every object that can be reached, by one marker or several.
  *
- * A word that may be a pointer becomes a candidate: the granule of the object that it points into. Candidates pass through
- * a short queue while their liveness bytes and first lines are prefetched, before the byte is looked at (Cher, Hosking and Vijaykumar
- * 2004). An object that was not marked is marked, and pushed if it is to be scanned.
+ * A word that may be a pointer becomes a candidate: the granule of the object that it points into. Candidates pass
+ * through a short queue while their liveness bytes and first lines are prefetched, before the byte is looked at (Cher,
+ * Hosking and Vijaykumar 2004). An object that was not marked is marked, and pushed if it is to be scanned.
  *
- * [trace.bytes] Marking writes a byte without an atomic operation: two markers that meet at one object both scan it, which
- * is wasted work and nothing else (counters may be a little high then).
- * [trace.overflow] An object that is marked but could not be pushed is found again by a flag on its block: its marked
- * objects are scanned anew until no flag is left. So marking ends right with any amount of memory for its stacks.
+ * [trace.bytes] Marking writes a byte without an atomic operation: two markers that meet at one object both scan it,
+ * which is wasted work and nothing else (counters may be a little high then). [trace.overflow] An object that is marked
+ * but could not be pushed is found again by a flag on its block: its marked objects are scanned anew until no flag is
+ * left. So marking ends right with any amount of memory for its stacks.
  */
 #ifndef GC_COLLECT_TRACE_H
 #define GC_COLLECT_TRACE_H
@@ -28,9 +28,9 @@ struct gc__queue {
   unsigned first, end;
 };
 
-/* What the inner loop reads lies together, copied from where it belongs: stores to liveness bytes may alias anything for
- * the compiler, so that each use is a load, and should be one load only. Markers share no cache line: with the counters
- * of one beside the copy of the next, two markers were slower than one. */
+/* What the inner loop reads lies together, copied from where it belongs: stores to liveness bytes may alias anything
+ * for the compiler, so that each use is a load, and should be one load only. Markers share no cache line: with the
+ * counters of one beside the copy of the next, two markers were slower than one. */
 struct gc__marker {
   _Alignas(GC__SHARING_BYTES) struct gc__space space; /* a copy, good for one trace */
   uint8_t epoch, epoch_before; /* that the trace marks with; that live objects have which it has not met yet */
@@ -43,18 +43,18 @@ struct gc__marker {
 
 struct gc__trace {
   struct gc__heap *heap;
-  uint8_t epoch;                    /* that this trace marks with */
+  uint8_t epoch; /* that this trace marks with */
   bool interior_in_heap;
-  bool is_shared;                   /* more than one marker may work */
+  bool is_shared; /* more than one marker may work */
   const struct gc__root_range *roots;
   size_t root_count;
-  volatile unsigned root_lock;      /* of the next two: pieces of the ranges are handed to the markers */
+  volatile unsigned root_lock; /* of the next two: pieces of the ranges are handed to the markers */
   size_t root_at;
   uintptr_t root_from;
   volatile unsigned has_overflowed; /* [trace.overflow] */
   struct gc__marker *markers[GC__MARKERS_MOST];
   unsigned marker_count;
-  void (*wake_helpers)(void *);     /* called when there is work to share */
+  void (*wake_helpers)(void *); /* called when there is work to share */
   void *wake_argument;
 };
 

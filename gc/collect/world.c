@@ -23,7 +23,9 @@ volatile unsigned gc__world_gate;
 /* What the signal handler finds. */
 static struct gc__world *signalled_world;
 
-static GC__NOINLINE size_t here(void) { return (size_t)__builtin_frame_address(0); }
+static GC__NOINLINE size_t here(void) {
+  return (size_t)__builtin_frame_address(0);
+}
 
 /* ---- The stopped thread's side: no libc, no instrumentation, async-signal-safe ---- */
 
@@ -156,7 +158,9 @@ GC__NOINLINE void gc__world_enter_gate(struct gc__thread *self) {
   }
 }
 
-static void do_nothing(void *argument) { (void)argument; }
+static void do_nothing(void *argument) {
+  (void)argument;
+}
 
 /* Each thread answers the stop outside of a section; what it enters after the restart, it enters seeing the gate. */
 void gc__world_close_gate(struct gc__world *world) {
@@ -291,9 +295,9 @@ GC__NOINLINE void *gc__world_unblock(struct gc__world *world, void *(*fn)(void *
 /* No mapping that a program runs a thread on is longer than this. */
 #define FOREIGN_STACK_MOST_BYTES ((size_t)1 << 30)
 
-/* Usually one part: from the stack pointer to the end. A thread that was stopped on its signal stack, or on a stack that
- * the program made itself, has left its own stack at a place that is not known: all of that which is mapped is scanned,
- * and the other one from the stack pointer on. */
+/* Usually one part: from the stack pointer to the end. A thread that was stopped on its signal stack, or on a stack
+ * that the program made itself, has left its own stack at a place that is not known: all of that which is mapped is
+ * scanned, and the other one from the stack pointer on. */
 unsigned gc__world_stack_parts(const struct gc__thread *thread, struct gc__range parts[GC__STACK_PARTS_MOST]) {
   struct gc__range own = thread->stack, other = thread->signal_stack;
   uintptr_t at = gc__round_down(thread->stopped_at, sizeof(void *));
@@ -303,8 +307,7 @@ unsigned gc__world_stack_parts(const struct gc__thread *thread, struct gc__range
     return count;
   }
   parts[count++] = (struct gc__range){gc__os_mapped_from(own.start, own.end), own.end};
-  if (at < other.start || at >= other.end)
-    other.end = gc__os_mapped_to(at, at + FOREIGN_STACK_MOST_BYTES);
+  if (at < other.start || at >= other.end) other.end = gc__os_mapped_to(at, at + FOREIGN_STACK_MOST_BYTES);
   parts[count++] = (struct gc__range){at, other.end};
   return count;
 }

@@ -7,9 +7,11 @@
  * there, so that its lock is free and its tables are consistent when the world is stopped. Such a section is short and
  * never waits for anything that a stopping thread may hold; while the collector itself holds the registry's lock, no
  * thread can enter or leave it, and nobody stops the collector.
- * [world.blocked] A thread inside gc_blocked is not signalled and touches no object; coming back it waits for the restart.
+ * [world.blocked] A thread inside gc_blocked is not signalled and touches no object; coming back it waits for the
+ * restart.
  *
- * [world.registry] The registry's lock is held for the whole stop: attaching, detaching and the end of threads exclude one.
+ * [world.registry] The registry's lock is held for the whole stop: attaching, detaching and the end of threads exclude
+ * one.
  */
 #ifndef GC_COLLECT_WORLD_H
 #define GC_COLLECT_WORLD_H
@@ -25,13 +27,13 @@ struct gc__thread {
   const void *thread_pointer;
   int id;
   unsigned exit_passes;
-  volatile unsigned no_stop;      /* depth of gc__world_enter */
-  volatile unsigned is_asked;     /* a stop signal came meanwhile */
+  volatile unsigned no_stop;  /* depth of gc__world_enter */
+  volatile unsigned is_asked; /* a stop signal came meanwhile */
   volatile unsigned is_blocked;
-  volatile unsigned answered;     /* number of the last stop that it answered */
-  volatile unsigned is_gone;      /* it ended without detaching: found by a stop */
-  volatile size_t stopped_at;     /* lowest address in use of the stack that it runs on */
-  struct gc__range signal_stack;  /* of a thread that was stopped outside its own stack */
+  volatile unsigned answered;    /* number of the last stop that it answered */
+  volatile unsigned is_gone;     /* it ended without detaching: found by a stop */
+  volatile size_t stopped_at;    /* lowest address in use of the stack that it runs on */
+  struct gc__range signal_stack; /* of a thread that was stopped outside its own stack */
 };
 
 /* What detached threads allocated and freed. */
@@ -42,14 +44,14 @@ struct gc__world_totals {
 struct gc__world {
   struct gc__heap *heap;
   struct gc__lock lock;
-  struct gc__region memory;       /* of struct gc__thread, an array of slots that are used again */
+  struct gc__region memory; /* of struct gc__thread, an array of slots that are used again */
   size_t slot_count;
   struct gc__thread *free_slots;
   struct gc__thread *first;
   size_t thread_count;
   struct gc__world_totals totals;
   int signal;
-  volatile unsigned stop_number;  /* odd while the world is stopped or being stopped */
+  volatile unsigned stop_number; /* odd while the world is stopped or being stopped */
   volatile unsigned answers;
 };
 
@@ -57,7 +59,9 @@ struct gc__world {
 extern _Thread_local struct gc__thread *gc__self __attribute__((tls_model("initial-exec")));
 extern const struct gc__cursor gc__nobody[GC__CURSOR_COUNT];
 
-static inline bool gc__self_is_attached(void) { return (const void *)gc__self != (const void *)gc__nobody; }
+static inline bool gc__self_is_attached(void) {
+  return (const void *)gc__self != (const void *)gc__nobody;
+}
 
 /* Takes the stop signal over. 0, ENOMEM, or EINVAL: that signal cannot be caught. */
 int gc__world_open(struct gc__world *world, struct gc__heap *heap, struct gc__budget *budget, int signal);

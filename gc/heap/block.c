@@ -6,7 +6,9 @@
 /* A block whose cells are freed by hand is listed again when an eighth of it came free. */
 #define RELIST_SHARE 8
 
-static struct gc__block *block_at(const struct gc__heap *heap, uint32_t block) { return &heap->space.blocks[block]; }
+static struct gc__block *block_at(const struct gc__heap *heap, uint32_t block) {
+  return &heap->space.blocks[block];
+}
 
 static void link_root_block(struct gc__heap *heap, uint32_t block) {
   struct gc__block *facts = block_at(heap, block);
@@ -83,8 +85,8 @@ static void keep_first_granules(uint64_t map[GC__BLOCK_WORDS], unsigned cell_gra
   for (unsigned word = 0; word < GC__BLOCK_WORDS; word++) map[word] &= firsts[word];
 }
 
-/* Cells that false root words point to. The bytes may have been written while the memory belonged to no block: then they
- * can lie in the middle of a cell. */
+/* Cells that false root words point to. The bytes may have been written while the memory belonged to no block: then
+ * they can lie in the middle of a cell. */
 static void add_black(const uint8_t *live, uint8_t epoch, const struct gc__size_class *class,
                       uint64_t occupied[GC__BLOCK_WORDS]) {
   for (unsigned word = 0; word < GC__BLOCK_WORDS; word++) {

@@ -1,11 +1,11 @@
 /* heap/block.h - blocks: 64 KiB of cells of one size class and kind.
  *
- * [block.young] A cell is allocated if its liveness byte is the current epoch, or if the block's stamp is the current one
- * and the cell's young bit is set. Young bits are set for whole ranges when cells are handed to a thread, and cleared
- * for a cell that is freed by hand; a stop makes all of them stale at once, by moving on to the next stamp. So
+ * [block.young] A cell is allocated if its liveness byte is the current epoch, or if the block's stamp is the current
+ * one and the cell's young bit is set. Young bits are set for whole ranges when cells are handed to a thread, and
+ * cleared for a cell that is freed by hand; a stop makes all of them stale at once, by moving on to the next stamp. So
  * allocation stores nothing per object.
- * [block.owner] A block with an owner is in no list, and only the owner hands out its cells. Others may free cells in it.
- * [block.listed] A block in a list of available blocks has a state that says so, its class and kind are the list's.
+ * [block.owner] A block with an owner is in no list, and only the owner hands out its cells. Others may free cells in
+ * it. [block.listed] A block in a list of available blocks has a state that says so, its class and kind are the list's.
  */
 #ifndef GC_HEAP_BLOCK_H
 #define GC_HEAP_BLOCK_H
@@ -37,8 +37,8 @@ void gc__block_read_occupied(const struct gc__heap *heap, uint32_t block, uint64
  * trace. */
 unsigned gc__block_count_live(const struct gc__heap *heap, uint32_t block);
 
-/* Makes the block's young bits count from now on; they are all 0 then, unless they counted already. By the owner, or with
- * the world stopped. */
+/* Makes the block's young bits count from now on; they are all 0 then, unless they counted already. By the owner, or
+ * with the world stopped. */
 void gc__block_stamp(struct gc__heap *heap, uint32_t block);
 
 /* Sets the young bits of [start, end), addresses in one block that bears the current stamp. */

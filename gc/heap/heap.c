@@ -56,8 +56,7 @@ void gc__heap_close(struct gc__heap *heap) {
 /* The numbers ran out: what is live gets the first one, everything else 0. */
 static void renumber(struct gc__heap *heap) {
   size_t granules = heap->space.span_bytes / GC__GRANULE_BYTES;
-  for (size_t i = 0; i < granules; i++)
-    heap->space.live[i] = heap->space.live[i] == heap->epoch ? GC__EPOCH_FIRST : 0;
+  for (size_t i = 0; i < granules; i++) heap->space.live[i] = heap->space.live[i] == heap->epoch ? GC__EPOCH_FIRST : 0;
   heap->epoch = GC__EPOCH_FIRST;
 }
 

@@ -3,8 +3,8 @@
  * The heap hands out cells and large objects, takes them back, and knows which are allocated. It never starts a
  * collection: a request that it cannot serve fails, and the caller decides.
  *
- * [heap.nostop] Its lock is taken, and its slow paths run, only where the thread cannot be stopped (collect/world.h): when
- * the world is stopped, nobody holds the lock and no list is half changed.
+ * [heap.nostop] Its lock is taken, and its slow paths run, only where the thread cannot be stopped (collect/world.h):
+ * when the world is stopped, nobody holds the lock and no list is half changed.
  */
 #ifndef GC_HEAP_HEAP_H
 #define GC_HEAP_HEAP_H
@@ -16,11 +16,11 @@
 #include "os/lock.h"
 
 struct gc__sweep {
-  uint32_t next, end;        /* blocks [next, end) were not looked at since the last trace */
-  uint32_t pending;          /* blocks that a thread looks at right now */
-  size_t live_cell_bytes;    /* found so far, in blocks of cells */
-  size_t free_cell_bytes;    /* found so far, in blocks that hold a live cell */
-  volatile size_t total_ns;  /* time spent, by all threads */
+  uint32_t next, end;       /* blocks [next, end) were not looked at since the last trace */
+  uint32_t pending;         /* blocks that a thread looks at right now */
+  size_t live_cell_bytes;   /* found so far, in blocks of cells */
+  size_t free_cell_bytes;   /* found so far, in blocks that hold a live cell */
+  volatile size_t total_ns; /* time spent, by all threads */
 };
 
 struct gc__heap {
@@ -28,18 +28,18 @@ struct gc__heap {
   struct gc__pages pages;
   struct gc__budget *budget;
   struct gc__lock lock;
-  uint8_t epoch;                /* [live.epoch] */
-  uint16_t stamp;               /* number of the coming stop: [block.young] */
-  size_t hand_out_bytes;        /* cells are zeroed and handed to a thread in steps of this size */
+  uint8_t epoch;         /* [live.epoch] */
+  uint16_t stamp;        /* number of the coming stop: [block.young] */
+  size_t hand_out_bytes; /* cells are zeroed and handed to a thread in steps of this size */
   uint32_t available[GC__KIND_COUNT][GC__CLASS_COUNT]; /* lists of blocks with free cells */
-  uint32_t root_blocks;         /* list of all blocks of root objects */
-  uint32_t large, root_large;   /* lists of large objects */
+  uint32_t root_blocks;                                /* list of all blocks of root objects */
+  uint32_t large, root_large;                          /* lists of large objects */
   struct gc__sweep sweep;
-  size_t initial_bytes;         /* never given back to the system */
-  volatile size_t handed_since_bytes; /* to programs since the last collection, less what they freed */
-  volatile size_t allowance_bytes;    /* that may be handed out before the next collection */
-  volatile size_t large_bytes, large_objects;   /* allocated in all */
-  volatile size_t grown_bytes, returned_bytes;  /* in all */
+  size_t initial_bytes;                        /* never given back to the system */
+  volatile size_t handed_since_bytes;          /* to programs since the last collection, less what they freed */
+  volatile size_t allowance_bytes;             /* that may be handed out before the next collection */
+  volatile size_t large_bytes, large_objects;  /* allocated in all */
+  volatile size_t grown_bytes, returned_bytes; /* in all */
 };
 
 /* reserve_bytes: of addresses at most. initial_bytes are taken and touched at once. False: no memory. */
@@ -49,8 +49,8 @@ void gc__heap_close(struct gc__heap *heap);
 /* The epoch that the coming trace marks with. World stopped. May rewrite all liveness bytes, once in 247 traces. */
 uint8_t gc__heap_next_epoch(struct gc__heap *heap);
 
-/* Ends a trace that marked with that epoch: what it did not mark is free from now on. World stopped; pending cells of all
- * threads must be noted anew afterwards (gc__local_after_stop). */
+/* Ends a trace that marked with that epoch: what it did not mark is free from now on. World stopped; pending cells of
+ * all threads must be noted anew afterwards (gc__local_after_stop). */
 void gc__heap_end_trace(struct gc__heap *heap, uint8_t epoch);
 
 /* Lengthens the span for that many pages in a row. Lock held. False: no memory. */
@@ -60,8 +60,9 @@ bool gc__heap_grow(struct gc__heap *heap, uint32_t page_count, uint32_t alignmen
  * steady program keeps what it uses while one past its peak shrinks within a few collections. */
 void gc__heap_trim(struct gc__heap *heap);
 
-/* Whether the cell or large object that starts at this granule (as gc__space_granule_of found it) is allocated, as far as
- * the tables know: cells that a thread holds for its next allocations count as allocated unless the world is stopped. */
+/* Whether the cell or large object that starts at this granule (as gc__space_granule_of found it) is allocated, as far
+ * as the tables know: cells that a thread holds for its next allocations count as allocated unless the world is
+ * stopped. */
 static GC__INLINE bool gc__heap_is_given(const struct gc__heap *heap, size_t granule) {
   const struct gc__space *space = &heap->space;
   if (gc__byte_peek(&space->live[granule]) == heap->epoch) return true;

@@ -5,7 +5,9 @@
 #include "heap/heap.h"
 
 /* What a request takes: whole pages, at least one. */
-static inline size_t gc__large_bytes(size_t bytes) { return bytes ? gc__round_up(bytes, GC__PAGE_BYTES) : GC__PAGE_BYTES; }
+static inline size_t gc__large_bytes(size_t bytes) {
+  return bytes ? gc__round_up(bytes, GC__PAGE_BYTES) : GC__PAGE_BYTES;
+}
 
 /* A run for an object of that size, or NULL: no memory. Its contents are zero only if *is_clean. alignment: a power of
  * two. */

@@ -18,6 +18,8 @@
 
 /* Free, but a root word points there: not handed out in this epoch. Two values, so that those of the epoch before are
  * known as stale. */
-static inline uint8_t gc__live_black(uint8_t epoch) { return (uint8_t)(0xfeu | (epoch & 1u)); }
+static inline uint8_t gc__live_black(uint8_t epoch) {
+  return (uint8_t)(0xfeu | (epoch & 1u));
+}
 
 #endif

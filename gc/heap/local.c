@@ -10,8 +10,8 @@
 
 void gc__local_open(struct gc__local *local) {
   for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) {
-    local->cursors[i] = (struct gc__cursor){.block = GC__NONE,
-                                            .cell_bytes = gc__size_classes[i % GC__CLASS_COUNT].cell_bytes};
+    local->cursors[i] =
+        (struct gc__cursor){.block = GC__NONE, .cell_bytes = gc__size_classes[i % GC__CLASS_COUNT].cell_bytes};
     local->recycled[i].count = 0;
   }
 }

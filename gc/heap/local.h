@@ -1,19 +1,19 @@
 /* heap/local.h - a thread's part of the heap: where its next objects come from.
  *
- * For each kind and size class a thread has a cursor: a piece of zeroed cells [next, limit) that it hands out by a bump,
- * without a lock or an atomic operation. Behind the piece lies the rest of a hole (free cells in a row), behind that the
- * rest of a block that the thread owns.
+ * For each kind and size class a thread has a cursor: a piece of zeroed cells [next, limit) that it hands out by a
+ * bump, without a lock or an atomic operation. Behind the piece lies the rest of a hole (free cells in a row), behind
+ * that the rest of a block that the thread owns.
  *
- * [local.keep] A stop leaves next and limit as they are, wherever it hits: the fast path reads next, compares with limit
- * and stores next + cell. A thread that was stopped before its store finds its piece unchanged, still its own, and still
- * unallocated. A stop after the store finds the new object's address in a register.
- * [local.pending] Cells in [next, limit) have their young bits set between stops, so that nobody else takes them, and are
- * not allocated. The stop clears those bits (gc__local_before_stop), and sets them anew afterwards.
- * [local.recycled] Cells that this thread freed by hand in a block of its own wait in short stacks with GC__LIVE_RECYCLED in
- * their byte. They are dropped at each stop. When such a cell is handed out, its young bit is set before its byte is
- * cleared, and who takes the block meanwhile reads bytes before bits (gc__block_read_occupied): it sees one or the
- * other. Cells of other threads' blocks are not kept: there a thread that takes the block could read between the two
- * steps of freeing as well as between those of handing out, and no order of reading is right for both.
+ * [local.keep] A stop leaves next and limit as they are, wherever it hits: the fast path reads next, compares with
+ * limit and stores next + cell. A thread that was stopped before its store finds its piece unchanged, still its own,
+ * and still unallocated. A stop after the store finds the new object's address in a register. [local.pending] Cells in
+ * [next, limit) have their young bits set between stops, so that nobody else takes them, and are not allocated. The
+ * stop clears those bits (gc__local_before_stop), and sets them anew afterwards. [local.recycled] Cells that this
+ * thread freed by hand in a block of its own wait in short stacks with GC__LIVE_RECYCLED in their byte. They are
+ * dropped at each stop. When such a cell is handed out, its young bit is set before its byte is cleared, and who takes
+ * the block meanwhile reads bytes before bits (gc__block_read_occupied): it sees one or the other. Cells of other
+ * threads' blocks are not kept: there a thread that takes the block could read between the two steps of freeing as well
+ * as between those of handing out, and no order of reading is right for both.
  */
 #ifndef GC_HEAP_LOCAL_H
 #define GC_HEAP_LOCAL_H
@@ -22,11 +22,11 @@
 #include "heap/heap.h"
 
 struct gc__cursor {
-  size_t next, limit;      /* addresses; next == limit == 0 at first */
-  size_t rest, hole_end;   /* of the current hole, what was not handed to [next, limit) yet */
-  uint32_t block;          /* owned; GC__NONE: none */
+  size_t next, limit;    /* addresses; next == limit == 0 at first */
+  size_t rest, hole_end; /* of the current hole, what was not handed to [next, limit) yet */
+  uint32_t block;        /* owned; GC__NONE: none */
   uint16_t cell_bytes;
-  bool is_clean;           /* the block's memory was zero when it was made */
+  bool is_clean; /* the block's memory was zero when it was made */
 };
 
 #define GC__RECYCLED_MOST 16u

@@ -5,7 +5,8 @@
 #include "heap/large.h"
 
 /* Whether a cell with a set young bit waits in its owner's piece for a later allocation. The owner may be running: what
- * is read of its cursor is old at worst, and an address that the caller got from the owner was allocated before that. */
+ * is read of its cursor is old at worst, and an address that the caller got from the owner was allocated before that.
+ */
 static bool is_pending(const struct gc__heap *heap, const struct gc__place *place) {
   const struct gc__block *facts = &heap->space.blocks[place->granule / GC__BLOCK_GRANULES];
   struct gc__local *owner = (struct gc__local *)gc__word_get(&facts->owner);
@@ -33,8 +34,8 @@ static bool free_large(struct gc__heap *heap, struct gc__local *local, struct gc
   return is_ours;
 }
 
-/* Of several threads that free the same cell at once, exactly one wins the byte or the bit. A cell of a block whose young
- * bits count may be kept by its owner; any other is found by its byte when its block is looked at next. */
+/* Of several threads that free the same cell at once, exactly one wins the byte or the bit. A cell of a block whose
+ * young bits count may be kept by its owner; any other is found by its byte when its block is looked at next. */
 static bool free_cell(struct gc__heap *heap, struct gc__local *local, struct gc__place place) {
   uint32_t block = (uint32_t)(place.granule / GC__BLOCK_GRANULES);
   bool is_stamped = gc__entry_at(&heap->space, block).stamp == heap->stamp;

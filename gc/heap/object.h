@@ -11,7 +11,9 @@
 /* The object that contains this address; place.granule is SIZE_MAX where there is none. */
 struct gc__place gc__object_find(const struct gc__heap *heap, const void *address);
 
-static inline bool gc__place_is_none(struct gc__place place) { return place.granule == SIZE_MAX; }
+static inline bool gc__place_is_none(struct gc__place place) {
+  return place.granule == SIZE_MAX;
+}
 
 /* Frees the object that starts at this address; false: none does, or another thread freed it just now. */
 bool gc__object_free(struct gc__heap *heap, struct gc__local *local, const void *address);

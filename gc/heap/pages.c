@@ -21,14 +21,15 @@ void gc__pages_open(struct gc__pages *pages, struct gc__space *space) {
   for (unsigned i = 0; i < GC__RUN_BIN_COUNT; i++) pages->bins[i] = GC__NONE;
 }
 
-static struct gc__run *run_at(const struct gc__pages *pages, uint32_t first) { return &pages->space->runs[first]; }
+static struct gc__run *run_at(const struct gc__pages *pages, uint32_t first) {
+  return &pages->space->runs[first];
+}
 
 static void link_free(struct gc__pages *pages, uint32_t first, uint32_t count) {
   struct gc__space *space = pages->space;
   unsigned bin = bin_of(count);
   uint32_t next = pages->bins[bin];
-  space->runs[first] =
-      (struct gc__run){.page_count = count, .next = next, .before = GC__NONE, .state = GC__RUN_FREE};
+  space->runs[first] = (struct gc__run){.page_count = count, .next = next, .before = GC__NONE, .state = GC__RUN_FREE};
   if (next != GC__NONE) run_at(pages, next)->before = first;
   pages->bins[bin] = first;
   gc__bit_set(pages->filled, bin);
@@ -162,8 +163,7 @@ struct gc__page_grant gc__pages_take(struct gc__pages *pages, uint32_t count, ui
   return grant;
 }
 
-bool gc__pages_take_after(struct gc__pages *pages, uint32_t first, uint32_t count, uint32_t more,
-                          size_t *dirty_pages) {
+bool gc__pages_take_after(struct gc__pages *pages, uint32_t first, uint32_t count, uint32_t more, size_t *dirty_pages) {
   uint32_t next = first + count;
   if ((size_t)next * GC__PAGE_BYTES >= pages->space->span_bytes) return false;
   if (pages->space->run_heads[next] != next + 1 || run_at(pages, next)->state != GC__RUN_FREE) return false;

@@ -5,8 +5,8 @@
  * last page of a free run, and every page of a large object, name the run in run_heads; pages of blocks of cells name
  * none.
  *
- * Pages are dirty from the moment they are handed out until their contents are given back to the system; dirty pages are
- * what the heap has committed, and they are charged to the budget. Everything here runs under the heap's lock.
+ * Pages are dirty from the moment they are handed out until their contents are given back to the system; dirty pages
+ * are what the heap has committed, and they are charged to the budget. Everything here runs under the heap's lock.
  */
 #ifndef GC_HEAP_PAGES_H
 #define GC_HEAP_PAGES_H
@@ -34,8 +34,8 @@ struct gc__page_grant {
 
 void gc__pages_open(struct gc__pages *pages, struct gc__space *space);
 
-/* count pages in a row, the first at a multiple of alignment_pages (a power of two). shy_epoch: no page that a false root
- * word hit in that epoch; 0: any. Fails where no free run fits, or the budget does not allow it. */
+/* count pages in a row, the first at a multiple of alignment_pages (a power of two). shy_epoch: no page that a false
+ * root word hit in that epoch; 0: any. Fails where no free run fits, or the budget does not allow it. */
 struct gc__page_grant gc__pages_take(struct gc__pages *pages, uint32_t count, uint32_t alignment_pages,
                                      uint8_t shy_epoch);
 
@@ -45,9 +45,9 @@ void gc__pages_give(struct gc__pages *pages, uint32_t first, uint32_t count);
 /* Lengthens the span so that its end is a free run in which that many pages fit at that alignment. */
 bool gc__pages_grow(struct gc__pages *pages, uint32_t count, uint32_t alignment_pages);
 
-/* Takes `more` pages right behind a run, if they are free, so that it grows in place; sets how many of them are dirty. */
-bool gc__pages_take_after(struct gc__pages *pages, uint32_t first, uint32_t count, uint32_t more,
-                          size_t *dirty_pages);
+/* Takes `more` pages right behind a run, if they are free, so that it grows in place; sets how many of them are dirty.
+ */
+bool gc__pages_take_after(struct gc__pages *pages, uint32_t first, uint32_t count, uint32_t more, size_t *dirty_pages);
 
 /* Gives the memory of up to that many dirty free pages back to the system, longest runs first; how many it were. */
 size_t gc__pages_discard(struct gc__pages *pages, size_t count);

@@ -5,10 +5,10 @@
  * granules (16 bytes), pages (4 KiB) and blocks (64 KiB) are numbered from its start, and each table is an array over
  * one of these numbers, reserved whole and committed with the span.
  *
- * [space.entry] The entry of a block tells all that marking needs about a word into it: cells of one size class and kind,
- * page runs, or nothing. 8 bytes a block, so that a heap of 1 GiB has 128 KiB of entries, which stay in the cache.
- * [space.live] The liveness byte of an object's first granule says whether it is live: heap/liveness.h. Other granules'
- * bytes are never equal to a live value.
+ * [space.entry] The entry of a block tells all that marking needs about a word into it: cells of one size class and
+ * kind, page runs, or nothing. 8 bytes a block, so that a heap of 1 GiB has 128 KiB of entries, which stay in the
+ * cache. [space.live] The liveness byte of an object's first granule says whether it is live: heap/liveness.h. Other
+ * granules' bytes are never equal to a live value.
  */
 #ifndef GC_HEAP_SPACE_H
 #define GC_HEAP_SPACE_H
@@ -18,18 +18,18 @@
 #include "heap/size_class.h"
 #include "os/memory.h"
 
-#define GC__PAGE_LOG2       12u
-#define GC__PAGE_BYTES      ((size_t)1 << GC__PAGE_LOG2)
-#define GC__PAGE_GRANULES   (GC__PAGE_BYTES / GC__GRANULE_BYTES)
-#define GC__BLOCK_PAGES     (GC__BLOCK_BYTES / GC__PAGE_BYTES)
-#define GC__CHUNK_BYTES     GC__HUGE_PAGE_BYTES /* the span grows in whole chunks */
-#define GC__NONE            UINT32_MAX          /* no page, no block */
+#define GC__PAGE_LOG2     12u
+#define GC__PAGE_BYTES    ((size_t)1 << GC__PAGE_LOG2)
+#define GC__PAGE_GRANULES (GC__PAGE_BYTES / GC__GRANULE_BYTES)
+#define GC__BLOCK_PAGES   (GC__BLOCK_BYTES / GC__PAGE_BYTES)
+#define GC__CHUNK_BYTES   GC__HUGE_PAGE_BYTES /* the span grows in whole chunks */
+#define GC__NONE          UINT32_MAX          /* no page, no block */
 
 /* What a block's objects are. Roots are scanned like the others, and live until they are freed by hand; aligned ones
  * are scanned objects that asked for more than 16 bytes of alignment, so that gc_realloc knows them. */
 enum gc__kind { GC__KIND_SCANNED, GC__KIND_LEAF, GC__KIND_ROOT, GC__KIND_ALIGNED, GC__KIND_COUNT };
 
-#define GC__SHAPE_GRANULES  0x3ffu  /* granules in a cell; 0: no cells here */
+#define GC__SHAPE_GRANULES  0x3ffu /* granules in a cell; 0: no cells here */
 #define GC__SHAPE_KIND_LOG2 10u
 #define GC__SHAPE_PAGES     0x8000u /* page runs: look at run_heads */
 
@@ -47,8 +47,8 @@ struct gc__block {
   uint32_t root_next, root_before; /* in the list of blocks of root objects */
   volatile unsigned freed_cells;   /* by hand since it was last looked at */
   uint8_t state, size_class, kind;
-  volatile uint8_t black_epoch;    /* the epoch in which a false root word hit free memory here, or 0 */
-  volatile uint8_t must_rescan;    /* a marked object here was not scanned: collect/trace.h [trace.overflow] */
+  volatile uint8_t black_epoch; /* the epoch in which a false root word hit free memory here, or 0 */
+  volatile uint8_t must_rescan; /* a marked object here was not scanned: collect/trace.h [trace.overflow] */
 };
 
 /* A run of pages: heap/pages.h. Valid at the number of its first page. */
@@ -64,16 +64,16 @@ struct gc__space {
   uintptr_t base;
   size_t reserved_bytes;
   volatile size_t span_bytes;
-  uint8_t *live;                   /* a granule */
-  volatile size_t *entries;        /* a block: struct gc__block_entry, read and written as one word */
-  struct gc__block *blocks;        /* a block */
+  uint8_t *live;                      /* a granule */
+  volatile size_t *entries;           /* a block: struct gc__block_entry, read and written as one word */
+  struct gc__block *blocks;           /* a block */
   uint64_t (*young)[GC__BLOCK_WORDS]; /* a block, a bit a granule: [block.young] */
-  uint32_t *run_heads;             /* a page: number of its run's first page, plus 1; 0: in no run */
-  struct gc__run *runs;            /* a page */
-  uint8_t *black_pages;            /* a page: the epoch in which a false root word hit it while it was free */
-  uint64_t *dirty_pages;           /* a bit a page: has memory behind it that may not be zero */
+  uint32_t *run_heads;                /* a page: number of its run's first page, plus 1; 0: in no run */
+  struct gc__run *runs;               /* a page */
+  uint8_t *black_pages;               /* a page: the epoch in which a false root word hit it while it was free */
+  uint64_t *dirty_pages;              /* a bit a page: has memory behind it that may not be zero */
   struct gc__budget *budget;
-  struct gc__region tables[8];     /* the memory of the tables above, in their order */
+  struct gc__region tables[8]; /* the memory of the tables above, in their order */
 };
 
 /* Reserves addresses for at most reserve_bytes of objects, less if the system grants less. False: not even a little. */

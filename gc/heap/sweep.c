@@ -19,7 +19,8 @@ void gc__sweep_begin(struct gc__heap *heap) {
 /* A block that was given to a thread since the trace is not unswept: the thread saw the bytes itself. */
 static bool is_unswept(const struct gc__heap *heap, uint32_t block) {
   uint8_t state = heap->space.blocks[block].state;
-  return (state == GC__BLOCK_IDLE || state == GC__BLOCK_LISTED) && gc__entry_at(&heap->space, block).stamp != heap->stamp;
+  return (state == GC__BLOCK_IDLE || state == GC__BLOCK_LISTED) &&
+         gc__entry_at(&heap->space, block).stamp != heap->stamp;
 }
 
 /* Puts a block where it belongs by its count of live cells. Lock held. */

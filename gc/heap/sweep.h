@@ -1,8 +1,8 @@
 /* heap/sweep.h - finding what a trace left free, a few blocks at a time.
  *
- * After a trace no memory is touched: allocation looks at blocks when it needs one, in order of their addresses. A block
- * without a live cell goes back to the pages, one with some free cells into the list of its class. What is left over is
- * swept before the next trace starts. Large objects are few and are swept at once.
+ * After a trace no memory is touched: allocation looks at blocks when it needs one, in order of their addresses. A
+ * block without a live cell goes back to the pages, one with some free cells into the list of its class. What is left
+ * over is swept before the next trace starts. Large objects are few and are swept at once.
  */
 #ifndef GC_HEAP_SWEEP_H
 #define GC_HEAP_SWEEP_H

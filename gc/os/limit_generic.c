@@ -8,4 +8,6 @@ size_t gc__os_memory_limit_bytes(void) {
   return pages > 0 ? (size_t)pages * gc__os_page_bytes() : SIZE_MAX;
 }
 
-size_t gc__os_resident_bytes(void) { return 0; }
+size_t gc__os_resident_bytes(void) {
+  return 0;
+}

@@ -17,12 +17,18 @@ static void note_given(const struct gc__lock *lock) {
   held[lock->rank] = NULL;
 }
 
-bool gc__lock_is_held(const struct gc__lock *lock) { return held[lock->rank] == lock; }
+bool gc__lock_is_held(const struct gc__lock *lock) {
+  return held[lock->rank] == lock;
+}
 
 #else
 
-static void note_taken(const struct gc__lock *lock) { (void)lock; }
-static void note_given(const struct gc__lock *lock) { (void)lock; }
+static void note_taken(const struct gc__lock *lock) {
+  (void)lock;
+}
+static void note_given(const struct gc__lock *lock) {
+  (void)lock;
+}
 bool gc__lock_is_held(const struct gc__lock *lock) {
   (void)lock;
   return true;
@@ -35,7 +41,9 @@ void gc__lock_open(struct gc__lock *lock, enum gc__lock_rank rank) {
   lock->rank = rank;
 }
 
-void gc__lock_close(struct gc__lock *lock) { pthread_mutex_destroy(&lock->mutex); }
+void gc__lock_close(struct gc__lock *lock) {
+  pthread_mutex_destroy(&lock->mutex);
+}
 
 void gc__lock_take(struct gc__lock *lock) {
   pthread_mutex_lock(&lock->mutex);

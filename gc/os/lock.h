@@ -1,7 +1,7 @@
 /* os/lock.h - locks with a rank.
  *
- * [lock.rank] A thread takes locks in the order of their ranks only, lowest first, and holds at most one of a rank; builds
- * with checks verify it. The system's own loader lock comes before all of them (see os/segments.h).
+ * [lock.rank] A thread takes locks in the order of their ranks only, lowest first, and holds at most one of a rank;
+ * builds with checks verify it. The system's own loader lock comes before all of them (see os/segments.h).
  */
 #ifndef GC_OS_LOCK_H
 #define GC_OS_LOCK_H
@@ -24,7 +24,8 @@ struct gc__lock {
   enum gc__lock_rank rank;
 };
 
-#define GC__LOCK_INIT(r) {.mutex = PTHREAD_MUTEX_INITIALIZER, .rank = (r)}
+#define GC__LOCK_INIT(r)                                                                                               \
+  { .mutex = PTHREAD_MUTEX_INITIALIZER, .rank = (r) }
 
 void gc__lock_open(struct gc__lock *lock, enum gc__lock_rank rank);
 void gc__lock_close(struct gc__lock *lock);

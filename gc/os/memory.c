@@ -16,7 +16,9 @@ bool gc__budget_take(struct gc__budget *budget, size_t bytes) {
   return true;
 }
 
-void gc__budget_give(struct gc__budget *budget, size_t bytes) { gc__word_add(&budget->used_bytes, -bytes); }
+void gc__budget_give(struct gc__budget *budget, size_t bytes) {
+  gc__word_add(&budget->used_bytes, -bytes);
+}
 
 bool gc__region_open(struct gc__region *region, struct gc__budget *budget, size_t reserved_bytes) {
   reserved_bytes = gc__round_up(reserved_bytes, REGION_STEP_BYTES);

@@ -10,7 +10,9 @@
 /* Requests left until one fails; 0: none will. Only tests set it. */
 static volatile size_t requests_until_failure;
 
-void gc__os_fail_request(size_t k) { gc__word_poke(&requests_until_failure, k); }
+void gc__os_fail_request(size_t k) {
+  gc__word_poke(&requests_until_failure, k);
+}
 
 static bool shall_fail(void) {
   size_t left = gc__word_peek(&requests_until_failure);
@@ -51,7 +53,9 @@ void *gc__os_reserve(size_t bytes, size_t alignment) {
   return aligned;
 }
 
-void gc__os_release(void *start, size_t bytes) { munmap(start, bytes); }
+void gc__os_release(void *start, size_t bytes) {
+  munmap(start, bytes);
+}
 
 bool gc__os_commit(void *start, size_t bytes) {
   return !shall_fail() && mprotect(start, bytes, PROT_READ | PROT_WRITE) == 0;
@@ -59,7 +63,9 @@ bool gc__os_commit(void *start, size_t bytes) {
 
 /* MADV_DONTNEED and not MADV_FREE: the pages must read as zero afterwards, and the memory must be gone from what the
  * system counts as ours, at once. */
-bool gc__os_discard(void *start, size_t bytes) { return madvise(start, bytes, MADV_DONTNEED) == 0; }
+bool gc__os_discard(void *start, size_t bytes) {
+  return madvise(start, bytes, MADV_DONTNEED) == 0;
+}
 
 void gc__os_prefer_huge(void *start, size_t bytes) {
 #ifdef MADV_HUGEPAGE

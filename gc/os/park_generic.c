@@ -17,5 +17,9 @@ void gc__park_wait(const volatile unsigned *word, unsigned value, uint64_t timeo
   errno = saved;
 }
 
-void gc__park_wake_one(const volatile unsigned *word) { (void)word; }
-void gc__park_wake_all(const volatile unsigned *word) { (void)word; }
+void gc__park_wake_one(const volatile unsigned *word) {
+  (void)word;
+}
+void gc__park_wake_all(const volatile unsigned *word) {
+  (void)word;
+}

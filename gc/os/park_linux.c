@@ -21,5 +21,9 @@ static void wake(const volatile unsigned *word, int count) {
   errno = saved;
 }
 
-void gc__park_wake_one(const volatile unsigned *word) { wake(word, 1); }
-void gc__park_wake_all(const volatile unsigned *word) { wake(word, INT_MAX); }
+void gc__park_wake_one(const volatile unsigned *word) {
+  wake(word, 1);
+}
+void gc__park_wake_all(const volatile unsigned *word) {
+  wake(word, INT_MAX);
+}

@@ -25,7 +25,8 @@ struct gc__segments {
 bool gc__segments_open(struct gc__segments *segments, struct gc__budget *budget);
 void gc__segments_close(struct gc__segments *segments);
 
-/* Brings the lists up to date and calls fn(argument) while they are. False: no memory for the lists; fn was not called. */
+/* Brings the lists up to date and calls fn(argument) while they are. False: no memory for the lists; fn was not called.
+ */
 bool gc__segments_hold(struct gc__segments *segments, void (*fn)(void *), void *argument);
 
 static inline const struct gc__range *gc__segments_ranges(const struct gc__segments *segments) {

@@ -9,7 +9,7 @@ int gc__stop_default_signal(void);
 int gc__stop_install(int signal, void (*fn)(void));
 void gc__stop_remove(int signal); /* what was installed before comes back */
 
-void gc__stop_unblock(int signal);        /* in the calling thread */
+void gc__stop_unblock(int signal);            /* in the calling thread */
 int gc__stop_send(int thread_id, int signal); /* 0; ESRCH: no such thread any more */
 
 #endif

@@ -24,7 +24,9 @@
 static void (*volatile stop_function)(void);
 static struct sigaction action_before;
 
-int gc__stop_default_signal(void) { return SIGPWR; }
+int gc__stop_default_signal(void) {
+  return SIGPWR;
+}
 
 __attribute__((no_sanitize("address", "thread"))) static void handle_stop(int signal) {
   int saved = errno;
@@ -72,7 +74,9 @@ int gc__stop_install(int signal, void (*fn)(void)) {
   return install_action(signal);
 }
 
-void gc__stop_remove(int signal) { sigaction(signal, &action_before, NULL); }
+void gc__stop_remove(int signal) {
+  sigaction(signal, &action_before, NULL);
+}
 
 void gc__stop_unblock(int signal) {
   sigset_t set;

@@ -23,7 +23,8 @@ bool gc__os_stack(struct gc__range *stack);
  * pointer is not known. Callable with the world stopped. */
 uintptr_t gc__os_mapped_from(uintptr_t low, uintptr_t high);
 
-/* The end of the gapless mapping that contains start, looking no further than limit. Callable with the world stopped. */
+/* The end of the gapless mapping that contains start, looking no further than limit. Callable with the world stopped.
+ */
 uintptr_t gc__os_mapped_to(uintptr_t start, uintptr_t limit);
 
 /* The alternate signal stack of the calling thread, empty if it has none. Callable from a signal handler. */

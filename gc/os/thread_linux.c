@@ -27,8 +27,12 @@ unsigned gc__os_processors(void) {
   return online > 0 ? (unsigned)online : 1;
 }
 
-int gc__os_process_id(void) { return (int)getpid(); }
-int gc__os_thread_id(void) { return (int)syscall(SYS_gettid); }
+int gc__os_process_id(void) {
+  return (int)getpid();
+}
+int gc__os_thread_id(void) {
+  return (int)syscall(SYS_gettid);
+}
 
 /* A forked child's first thread may run on a stack of another thread: hence the look at the stack pointer. */
 static bool find_main_stack(struct gc__range *stack) {

@@ -6,7 +6,8 @@
 
 #include <stdio.h>
 
-/* The caller keeps collections away; the heap may be allocated from meanwhile, and the figures are then a little off. */
+/* The caller keeps collections away; the heap may be allocated from meanwhile, and the figures are then a little off.
+ */
 void gc__dump_heap(FILE *out, const struct gc__heap *heap);
 
 #endif

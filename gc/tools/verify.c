@@ -39,7 +39,8 @@ static void verify_lists(const struct gc__heap *heap) {
 }
 
 static void verify_large(const struct gc__heap *heap, uint32_t list) {
-  for (uint32_t first = list, before = GC__NONE; first != GC__NONE; before = first, first = heap->space.runs[first].next) {
+  for (uint32_t first = list, before = GC__NONE; first != GC__NONE;
+       before = first, first = heap->space.runs[first].next) {
     const struct gc__run *run = &heap->space.runs[first];
     gc__verify(run->state == GC__RUN_LARGE && run->before == before, "pages.heads");
     for (uint32_t page = first; page < first + run->page_count; page++)

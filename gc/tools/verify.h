@@ -4,7 +4,8 @@
 
 #include "collect/collector.h"
 
-/* Walks the whole heap. World stopped, after a collection. Ends the program with the name of an invariant that is broken. */
+/* Walks the whole heap. World stopped, after a collection. Ends the program with the name of an invariant that is
+ * broken. */
 void gc__verify_heap(struct gc__collector *collector);
 
 #endif

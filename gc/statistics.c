@@ -84,7 +84,9 @@ static void read_figures(struct gc_stats *out) {
   out->false_words = collector->last_counts.false_words;
   out->threads = (unsigned)collector->world.thread_count;
   out->markers = collector->crew.wanted_count;
+  gc__lock_take(&collector->heap.lock);
   add_heap(out, collector);
+  gc__lock_give(&collector->heap.lock);
   add_threads(out, &collector->world);
   gc__lock_give(&collector->world.lock);
   gc__lock_give(&collector->lock);

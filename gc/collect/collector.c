@@ -51,7 +51,7 @@ static void update_allowance(struct gc__collector *collector) {
     heap_dirty += space->tables[i].committed_bytes;
   heap_dirty = used > heap_dirty ? used - heap_dirty : 0;
   if (heap_dirty > heap_used) room += heap_dirty - heap_used;
-  size_t threads = collector->world.thread_count ? collector->world.thread_count : 1;
+  size_t attached = gc__word_peek(&collector->world.thread_count), threads = attached ? attached : 1;
   if (threads > collector->processors) threads = collector->processors;
   gc__word_poke(&collector->heap.allowance_bytes,
                 gc__pacing_allowance(collector->live_bytes, collector->growth_percent, (unsigned)threads, room));

@@ -116,7 +116,7 @@ int gc__world_attach(struct gc__world *world) {
     self->next = world->first;
     if (self->next) self->next->before = self;
     world->first = self;
-    world->thread_count++;
+    gc__word_poke(&world->thread_count, world->thread_count + 1);
     gc__self = self;
   }
   gc__lock_give(&world->lock);
@@ -134,7 +134,7 @@ static void drop_thread(struct gc__world *world, struct gc__thread *thread) {
   if (thread->next) thread->next->before = thread->before;
   if (thread->before) thread->before->next = thread->next;
   else world->first = thread->next;
-  world->thread_count--;
+  gc__word_poke(&world->thread_count, world->thread_count - 1);
   thread->next = world->free_slots;
   world->free_slots = thread;
 }

@@ -48,7 +48,7 @@ struct gc__world {
   size_t slot_count;
   struct gc__thread *free_slots;
   struct gc__thread *first;
-  size_t thread_count;
+  volatile size_t thread_count;
   struct gc__world_totals totals;
   int signal;
   volatile unsigned stop_number; /* odd while the world is stopped or being stopped */

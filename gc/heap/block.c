@@ -31,11 +31,13 @@ struct gc__page_grant gc__block_make(struct gc__heap *heap, enum gc__kind kind, 
   if (grant.first == GC__NONE) return grant;
   uint32_t block = grant.first / GC__BLOCK_PAGES;
   const struct gc__size_class *class = &gc__size_classes[size_class];
-  *block_at(heap, block) = (struct gc__block){.next = GC__NONE,
-                                              .state = GC__BLOCK_OWNED,
-                                              .size_class = (uint8_t)size_class,
-                                              .kind = (uint8_t)kind,
-                                              .black_epoch = block_at(heap, block)->black_epoch};
+  struct gc__block *facts = block_at(heap, block);
+  gc__word_poke(&facts->owner, 0); /* readers take no lock: heap/object.c */
+  facts->next = GC__NONE;
+  facts->freed_cells = 0;
+  facts->state = GC__BLOCK_OWNED;
+  facts->size_class = (uint8_t)size_class;
+  facts->kind = (uint8_t)kind;
   struct gc__block_entry entry = {.reciprocal = class->reciprocal,
                                   .shape = (uint16_t)(class->cell_granules | kind << GC__SHAPE_KIND_LOG2)};
   gc__entry_set(&heap->space, block, entry);

@@ -1,0 +1,151 @@
+/* tests/api/failing.c - the k-th request for memory to the system fails, for k = 1, 2, ... until the program runs through:
+ * each failure shows as NULL or ENOMEM and loses nothing.
+ *
+ * TREFOIL_FAIL_COMMIT=k is read by builds with -Dchecks=true. Each k has a child process of its own, whose exit status
+ * says how it went.
+ */
+#include "support.h"
+#include <sys/wait.h>
+
+enum {
+  RAN_THROUGH = 0,
+  SAW_FAILURE = 3,
+  BROKEN = 4,
+  QUIET_RUNS = 40, /* so many in a row without a failure: no request is left to fail */
+  MOST_REQUESTS = 5000
+};
+
+static bool has_failed, is_broken;
+
+static void broken(const char *what) {
+  is_broken = true;
+  fprintf(stderr, "failing: %s\n", what);
+}
+
+static void *note(void *object) {
+  if (!object) {
+    has_failed = true;
+    if (errno != ENOMEM) broken("NULL, but errno is not ENOMEM");
+  }
+  return object;
+}
+
+static void note_error(int error) {
+  if (error == 0) return;
+  has_failed = true;
+  if (error != ENOMEM && error != EAGAIN) broken("an error that is not for want of memory");
+}
+
+struct node {
+  struct node *next;
+  uint64_t number;
+};
+static struct node *list;
+static unsigned list_length;
+
+static NOT_INLINED void extend_list(unsigned count, size_t bytes) {
+  for (unsigned i = 0; i < count; i++) {
+    struct node *node = note(gc_alloc(bytes));
+    if (!node) continue;
+    *node = (struct node){list, list_length++};
+    list = node;
+  }
+}
+
+static void check_list(void) {
+  unsigned number = list_length;
+  for (const struct node *node = list; node; node = node->next)
+    if (node->number != --number) broken("a wrong node in the list");
+  if (number != 0) broken("the list is too short");
+}
+
+static NOT_INLINED void try_kinds(void) {
+  static const size_t sizes[] = {16, 200, 5000, 8192, 60000, 2000000};
+  GC_LAYOUT_DEFINE(layout, struct node, next);
+  for (int i = 0; i < 6; i++) {
+    char *leaf = note(gc_alloc_leaf(sizes[i]));
+    if (leaf) pattern_fill(leaf, sizes[i], 1);
+    char *root = note(gc_alloc_root(sizes[i]));
+    gc_keep(note(gc_alloc_aligned((size_t)64 << i, sizes[i])));
+    gc_keep(note(gc_alloc_typed(&layout, sizes[i] / sizeof(struct node))));
+    char *resized = leaf ? note(gc_realloc(leaf, sizes[i] * 3)) : NULL;
+    char *whole = resized ? resized : leaf;
+    if (whole && !pattern_matches(whole, sizes[i], 1)) broken("a leaf is damaged");
+    gc_free(root);
+  }
+}
+
+static void *extend_in_thread(void *unused) {
+  (void)unused;
+  struct node *mine = NULL;
+  for (unsigned i = 0; i < 3000; i++) {
+    struct node *node = note(gc_alloc(48));
+    if (!node) continue;
+    *node = (struct node){mine, i};
+    mine = node;
+  }
+  for (; mine && mine->next; mine = mine->next)
+    if (mine->number <= mine->next->number) broken("a thread's list is damaged");
+  return NULL;
+}
+
+static void use_threads(void) {
+  for (int i = 0; i < 2; i++) {
+    pthread_t thread;
+    int error = gc_thread_create(&thread, NULL, extend_in_thread, NULL);
+    note_error(error);
+    if (!error) pthread_join(thread, NULL);
+  }
+}
+
+static void run_everything(void *argument) {
+  char k[32];
+  snprintf(k, sizeof k, "%u", *(unsigned *)argument);
+  setenv("TREFOIL_FAIL_COMMIT", k, 1);
+  struct gc_options options = GC_OPTIONS_INIT;
+  options.markers = 2;
+  options.initial_bytes = 1 << 20;
+  int error = gc_init(&options);
+  note_error(error);
+  unsetenv("TREFOIL_FAIL_COMMIT"); /* each start reads it anew: the next one shall succeed */
+  if (error && gc_init(&options) != 0) broken("gc_init fails twice, though no request failed any more");
+  static void *ranges[200];
+  for (int i = 0; i < 200; i += 2) note_error(gc_roots_add(&ranges[i], sizeof(void *)));
+  extend_list(20000, sizeof(struct node));
+  gc_collect(GC_COLLECT_FULL);
+  try_kinds();
+  use_threads();
+  extend_list(3000, 1000);
+  check_list();
+  gc_collect(GC_COLLECT_FULL);
+  check_list();
+  for (int i = 0; i < 40; i++) gc_keep(note(gc_alloc_leaf(1 << 20)));
+  list = NULL;
+  collect();
+  if (!gc_alloc(100000)) broken("no memory, long after the one failure");
+  _exit(is_broken ? BROKEN : has_failed ? SAW_FAILURE : RAN_THROUGH);
+}
+
+START_TEST(each_request_for_memory_may_fail) {
+  static char text[10000];
+  unsigned failures = 0, quiet = 0, k = 1;
+  for (; k < MOST_REQUESTS && quiet < QUIET_RUNS; k++) {
+    int status = run_in_child(run_everything, &k, text, sizeof text);
+    if (!WIFEXITED(status) || (WEXITSTATUS(status) != RAN_THROUGH && WEXITSTATUS(status) != SAW_FAILURE))
+      ck_abort_msg("TREFOIL_FAIL_COMMIT=%u: wait status %#x: %s", k, (unsigned)status, text);
+    bool is_quiet = WEXITSTATUS(status) == RAN_THROUGH;
+    quiet = is_quiet ? quiet + 1 : 0;
+    failures += !is_quiet;
+  }
+  ck_assert_uint_lt(k, MOST_REQUESTS);
+  if (failures == 0) SKIP_TEST("the library was built without -Dchecks=true, which has TREFOIL_FAIL_COMMIT");
+  printf("failing: %u of %u requests that failed were seen by the program\n", failures, k - 1 - QUIET_RUNS);
+}
+END_TEST
+
+int main(void) {
+  TCase *tests = suite_begin("failing");
+  tcase_set_timeout(tests, 4 * TEST_SECONDS);
+  tcase_add_test(tests, each_request_for_memory_may_fail);
+  return suite_end();
+}

@@ -1,0 +1,147 @@
+/* tests/model/main.c - runs the model test: random operations from a seed, in one thread or in several, or choices that
+ * were recorded. A failure prints what is wrong and aborts; run again with the seed that was printed to see it again
+ * (with several threads the order of operations, and so the failure, may differ).
+ */
+#include "model.h"
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <trefoil/gc.h>
+#include <trefoil/stats.h>
+
+static const char usage[] =
+    "usage: model [--seed N] [--operations N] [--threads N] [--record FILE | --replay FILE]\n"
+    "  --seed N        of the random generator; 0 takes one from the clock (default 1)\n"
+    "  --operations N  for each thread (default 20000)\n"
+    "  --threads N     up to 16 (default 1)\n"
+    "  --record FILE   write the choices down; --replay FILE: take them from there, or from a fuzzer's input\n";
+
+struct settings {
+  uint64_t seed, operations;
+  unsigned threads;
+  const char *record, *replay;
+};
+
+static const struct world_limits limits = {4000, 8u << 20};
+
+static uint64_t parse_number(const char *text) {
+  char *end;
+  uint64_t number = strtoull(text, &end, 10);
+  if (*text == '\0' || *end != '\0') {
+    fprintf(stderr, "model: %s is not a number\n%s", text, usage);
+    exit(2);
+  }
+  return number;
+}
+
+static struct settings parse(int count, char **arguments) {
+  struct settings settings = {1, 20000, 1, NULL, NULL};
+  for (int i = 1; i < count; i += 2) {
+    const char *name = arguments[i], *value = i + 1 < count ? arguments[i + 1] : "";
+    if (strcmp(name, "--seed") == 0) settings.seed = parse_number(value);
+    else if (strcmp(name, "--operations") == 0) settings.operations = parse_number(value);
+    else if (strcmp(name, "--threads") == 0) settings.threads = (unsigned)parse_number(value);
+    else if (strcmp(name, "--record") == 0) settings.record = value;
+    else if (strcmp(name, "--replay") == 0) settings.replay = value;
+    else {
+      fputs(usage, stderr);
+      exit(2);
+    }
+  }
+  if (settings.threads < 1 || settings.threads > WORLD_LIMIT) {
+    fputs(usage, stderr);
+    exit(2);
+  }
+  if (settings.seed == 0) settings.seed = (uint64_t)time(NULL);
+  return settings;
+}
+
+static uint8_t *read_file(const char *path, size_t *byte_count) {
+  FILE *file = fopen(path, "rb");
+  uint8_t *bytes = malloc(1u << 24);
+  if (!file || !bytes) {
+    perror(path);
+    exit(2);
+  }
+  *byte_count = fread(bytes, 1, 1u << 24, file);
+  fclose(file);
+  return bytes;
+}
+
+struct run {
+  int number;
+  bool is_alone;
+  struct chooser chooser;
+  uint64_t operations;
+};
+
+static void *run_world(void *argument) {
+  struct run *run = argument;
+  struct world world;
+  world_start(&world, run->number, run->chooser, limits, run->is_alone);
+  world_run(&world, run->operations);
+  world_end(&world);
+  return NULL;
+}
+
+static void run_threads(const struct settings *settings) {
+  pthread_t threads[WORLD_LIMIT];
+  struct run runs[WORLD_LIMIT];
+  for (unsigned i = 0; i < settings->threads; i++) {
+    runs[i] = (struct run){(int)i, false, {.state = settings->seed + i * 1000003u}, settings->operations};
+    int error = i % 2 ? gc_thread_create(&threads[i], NULL, run_world, &runs[i])
+                      : pthread_create(&threads[i], NULL, run_world, &runs[i]);
+    if (error) {
+      fprintf(stderr, "model: no thread: %s\n", strerror(error));
+      exit(2);
+    }
+  }
+  for (unsigned i = 0; i < settings->threads; i++) pthread_join(threads[i], NULL);
+}
+
+static void run_alone(const struct settings *settings) {
+  struct run run = {0, true, {.state = settings->seed}, settings->operations};
+  uint8_t *bytes = NULL;
+  if (settings->replay) {
+    bytes = read_file(settings->replay, &run.chooser.byte_count);
+    run.chooser.bytes = bytes;
+    run.operations = UINT64_MAX;
+  } else if (settings->record) {
+    run.chooser.record = fopen(settings->record, "wb");
+    if (!run.chooser.record) {
+      perror(settings->record);
+      exit(2);
+    }
+  }
+  run_world(&run);
+  if (run.chooser.record && fclose(run.chooser.record) != 0) {
+    perror(settings->record);
+    exit(2);
+  }
+  free(bytes);
+}
+
+int main(int argument_count, char **arguments) {
+  struct settings settings = parse(argument_count, arguments);
+  printf("model: seed %llu, %llu operations, threads %u\n", (unsigned long long)settings.seed,
+         (unsigned long long)settings.operations, settings.threads);
+  fflush(stdout);
+  uint64_t before_bytes = live_bytes_after_collections();
+  if (settings.threads > 1)
+    run_threads(&settings);
+  else
+    run_alone(&settings);
+  mailbox_clear();
+  uint64_t after_bytes = live_bytes_after_collections();
+  struct gc_stats stats;
+  gc_stats(&stats);
+  printf("model: %llu collections, %llu bytes live at the end\n",
+         (unsigned long long)(stats.collections_full + stats.collections_minor), (unsigned long long)after_bytes);
+  if (after_bytes > before_bytes + limits.bytes / 16) {
+    fprintf(stderr, "model: garbage stays after the end: %llu bytes are live, %llu were before\n",
+            (unsigned long long)after_bytes, (unsigned long long)before_bytes);
+    return EXIT_FAILURE;
+  }
+  return EXIT_SUCCESS;
+}

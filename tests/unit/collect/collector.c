@@ -1,0 +1,130 @@
+/* tests/unit/collect/collector.c - opening and closing under failures, sharing a collection, limits and records. */
+#include "../unit.h"
+#include "collect/collector.h"
+#include "mode/mark_sweep.h"
+
+#include <errno.h>
+#include <signal.h>
+
+static struct gc__budget budget;
+static struct gc__collector collector;
+static unsigned inspections;
+
+static void inspect(struct gc__collector *inspected) {
+  ck_assert_ptr_eq(inspected, &collector);
+  inspections++;
+}
+
+static struct gc__collector_settings default_settings(void) {
+  return (struct gc__collector_settings){.reserve_bytes = (size_t)64 << 20,
+                                         .limit_bytes = (size_t)512 << 20,
+                                         .markers = 2,
+                                         .interior_in_heap = true,
+                                         .keeps_records = true};
+}
+
+static void open_collector(struct gc__collector_settings settings) {
+  budget = (struct gc__budget){0};
+  ck_assert_int_eq(gc__collector_open(&collector, &budget, &settings), 0);
+  collector.collect_stopped = gc__mark_sweep_collect;
+  collector.inspect_stopped = inspect;
+  ck_assert_int_eq(gc__world_attach(&collector.world), 0);
+}
+
+static void close_collector(void) {
+  gc__world_detach(&collector.world);
+  gc__collector_close(&collector);
+  ck_assert_uint_eq(budget.used_bytes, 0);
+}
+
+START_TEST(a_collector_that_cannot_be_opened_leaves_nothing) {
+  struct gc__collector_settings settings = default_settings();
+  unsigned refusals = 0;
+  settings.initial_bytes = (size_t)3 << 20;
+  for (size_t k = 1; k < 60; k++) {
+    budget = (struct gc__budget){0};
+    gc__os_fail_request(k);
+    int error = gc__collector_open(&collector, &budget, &settings);
+    gc__os_fail_request(0);
+    if (error) ck_assert_int_eq(error, ENOMEM);
+    else gc__collector_close(&collector);
+    refusals += error != 0;
+    ck_assert_uint_eq(budget.used_bytes, 0);
+  }
+  ck_assert_uint_ge(refusals, 1);
+  settings.stop_signal = SIGKILL;
+  ck_assert_int_eq(gc__collector_open(&collector, &budget, &settings), EINVAL);
+  ck_assert_uint_eq(budget.used_bytes, 0);
+}
+END_TEST
+
+START_TEST(collections_are_counted_and_recorded) {
+  open_collector(default_settings());
+  for (size_t i = 0; i < 10; i++) {
+    ck_assert_uint_eq(collector.number, i);
+    ck_assert(gc__collector_run(&collector, i));
+  }
+  ck_assert(collector.number == 10 && collector.count_full == 10 && collector.pauses_full.count == 10);
+  ck_assert_uint_eq(inspections, 10);
+  ck_assert_uint_eq(collector.record_count, 10);
+  const struct gc__pause_record *records = (const void *)collector.records.start;
+  uint64_t total_ns = 0;
+  for (unsigned i = 0; i < 10; i++) {
+    ck_assert(records[i].is_full && records[i].length_ns > 0);
+    if (i) ck_assert_uint_ge(records[i].start_ns, records[i - 1].start_ns + records[i - 1].length_ns);
+    total_ns += records[i].length_ns;
+  }
+  ck_assert_uint_eq(collector.pauses_full.total_ns, total_ns);
+  gc__collector_reset_counts(&collector);
+  ck_assert(collector.count_full == 0 && collector.pauses_full.count == 0 && collector.objects_marked == 0);
+  ck_assert_uint_eq(collector.number, 10); /* tells collections apart, and never starts over */
+  close_collector();
+}
+END_TEST
+
+START_TEST(a_collection_that_another_finished_is_shared) {
+  open_collector(default_settings());
+  ck_assert(gc__collector_run(&collector, 0));
+  ck_assert(gc__collector_run(&collector, 0)); /* the number was read before that one ended */
+  ck_assert_uint_eq(collector.number, 1);
+  ck_assert(gc__collector_run(&collector, 1));
+  ck_assert_uint_eq(collector.number, 2);
+  close_collector();
+}
+END_TEST
+
+START_TEST(without_memory_nothing_is_begun) {
+  struct gc__collector_settings settings = default_settings();
+  open_collector(settings);
+  collector.wanted_limit_bytes = 1; /* as it is read at the next collection */
+  budget.limit_bytes = 1;
+  ck_assert(!gc__collector_run(&collector, 0));
+  ck_assert(collector.number == 0 && inspections == 0 && collector.count_full == 0);
+  collector.wanted_limit_bytes = settings.limit_bytes;
+  budget.limit_bytes = settings.limit_bytes;
+  ck_assert(gc__collector_run(&collector, 0));
+  ck_assert_uint_eq(collector.number, 1);
+  close_collector();
+}
+END_TEST
+
+START_TEST(the_limit_is_the_chosen_one_or_the_systems) {
+  struct gc__collector_settings settings = default_settings();
+  open_collector(settings);
+  ck_assert_uint_eq(budget.limit_bytes, settings.limit_bytes);
+  ck_assert(gc__collector_run(&collector, 0));
+  ck_assert_uint_eq(budget.limit_bytes, settings.limit_bytes);
+  ck_assert_uint_le(collector.heap.allowance_bytes, settings.limit_bytes);
+  close_collector();
+  settings.limit_bytes = 0;
+  open_collector(settings);
+  size_t system_bytes = gc__os_memory_limit_bytes();
+  ck_assert_uint_le(budget.limit_bytes, system_bytes / 20 * 19 + 20);
+  ck_assert_uint_ge(budget.limit_bytes, system_bytes / 2);
+  close_collector();
+}
+END_TEST
+
+UNIT_MAIN("collect/collector", a_collector_that_cannot_be_opened_leaves_nothing, collections_are_counted_and_recorded,
+          a_collection_that_another_finished_is_shared, without_memory_nothing_is_begun,
+          the_limit_is_the_chosen_one_or_the_systems)

@@ -1,0 +1,97 @@
+/* tests/unit/tools/verify.c - each broken invariant is found and named, and a heap in order passes. */
+#include "../unit.h"
+#include "runtime.h"
+#include "tools/verify.h"
+
+#include <sys/wait.h>
+
+static struct gc__collector *const collector = &gc__runtime.collector;
+static struct gc__heap *const heap = &gc__runtime.collector.heap;
+static void *volatile kept[2000], *volatile dropped;
+
+static void fill_heap(void) {
+  for (unsigned i = 0; i < COUNT_OF(kept); i++) {
+    size_t bytes = i % 100 == 0 ? 20000 : 16 + i % 7 * 80;
+    kept[i] = i % 3 == 0 ? gc_alloc_root(bytes) : i % 3 == 1 ? gc_alloc(bytes) : gc_alloc_leaf(bytes);
+    ck_assert_ptr_nonnull(kept[i]);
+    dropped = gc_alloc(bytes);
+  }
+  gc_collect(GC_COLLECT_FULL);
+  for (unsigned i = 0; i < 500; i++) ck_assert_ptr_nonnull(gc_alloc(48));
+}
+
+static size_t granule_of(const void *object) { return gc__space_offset(&heap->space, object) / GC__GRANULE_BYTES; }
+static uint32_t block_of(const void *object) { return (uint32_t)(granule_of(object) / GC__BLOCK_GRANULES); }
+static void verify(void *nothing) {
+  (void)nothing;
+  gc__verify_heap(collector);
+}
+
+/* A thread of this program with something pending. */
+static struct gc__cursor *pending_cursor(void) {
+  struct gc__cursor *cursor = gc__local_cursor(&gc__self->local, GC__KIND_SCANNED, gc__class_of(48));
+  while (cursor->next == cursor->limit) dropped = gc_alloc(48);
+  return cursor;
+}
+
+/* ---- Damage ---- */
+
+static void change_shape(void) {
+  uint32_t block = block_of(kept[1]);
+  struct gc__block_entry entry = gc__entry_at(&heap->space, block);
+  entry.shape++;
+  gc__entry_set(&heap->space, block, entry);
+}
+
+static void forget_block(void) { heap->space.blocks[block_of(kept[1])].state = GC__BLOCK_NONE; }
+static void mark_middle(void) { heap->space.live[granule_of(kept[1]) + 1] = heap->epoch; }
+
+static void forget_owner(void) {
+  gc__word_set(&heap->space.blocks[pending_cursor()->block].owner, 0);
+}
+
+static void list_in_wrong_place(void) {
+  for (unsigned class = 0; class + 1 < GC__CLASS_COUNT; class ++)
+    if (heap->available[GC__KIND_SCANNED][class] != GC__NONE)
+      heap->available[GC__KIND_LEAF][class + 1] = heap->available[GC__KIND_SCANNED][class];
+}
+
+static void forget_head(void) { heap->space.run_heads[granule_of(kept[100]) / GC__PAGE_GRANULES + 1] = 0; }
+static void lose_pages(void) { heap->pages.free_pages--; }
+static void write_pending(void) { *(size_t *)pending_cursor()->next = 1; }
+static void mark_pending(void) { heap->space.live[granule_of((void *)pending_cursor()->next)] = heap->epoch; }
+
+static void free_pending(void) {
+  struct gc__cursor *cursor = pending_cursor();
+  gc__block_clear_young(heap, cursor->next, cursor->limit);
+}
+
+static void damage_and_verify(void *argument) {
+  void (*damage)(void);
+  memcpy(&damage, argument, sizeof damage);
+  damage();
+  gc__verify_heap(collector);
+}
+
+START_TEST(each_broken_invariant_is_named) {
+  static const struct {
+    void (*damage)(void);
+    const char *words;
+  } damages[] = {
+      {change_shape, "[space.entry]"},  {forget_block, "[space.entry]"},  {mark_middle, "[space.live]"},
+      {forget_owner, "[block.owner]"},  {list_in_wrong_place, "[block.listed]"}, {forget_head, "[pages.heads]"},
+      {lose_pages, "[pages.counts]"},   {write_pending, "[local.pending]"}, {mark_pending, "[local.pending]"},
+      {free_pending, "[local.pending]"},
+  };
+  char text[4096];
+  fill_heap();
+  ck_assert_int_eq(unit_in_child(verify, NULL, text, sizeof text), 0);
+  ck_assert_str_eq(text, "");
+  for (unsigned i = 0; i < COUNT_OF(damages); i++) {
+    void (*damage)(void) = damages[i].damage;
+    if (!unit_aborts(damage_and_verify, &damage, damages[i].words)) ck_abort_msg("not found: %s", damages[i].words);
+  }
+}
+END_TEST
+
+UNIT_MAIN("tools/verify", each_broken_invariant_is_named)

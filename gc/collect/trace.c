@@ -301,9 +301,9 @@ void gc__trace_root_objects(struct gc__marker *marker) {
 static void rescan_cell(struct gc__marker *marker, size_t granule) {
   const struct gc__space *space = &marker->space;
   if (space->live[granule] != marker->epoch) return;
-  size_t marked_bytes = marker->marked_bytes;
-  scan_ref(marker, ref_at(space, granule * GC__GRANULE_BYTES));
-  marker->marked_bytes = marked_bytes; /* it was counted by note_overflow */
+  size_t ref = ref_at(space, granule * GC__GRANULE_BYTES);
+  scan_ref(marker, ref);
+  marker->marked_bytes -= (ref & REF_LENGTH) * GC__GRANULE_BYTES; /* it was counted when it was marked */
   drain(marker);
 }
 

@@ -142,16 +142,19 @@ END_TEST
 /* ---- Registers ---- */
 
 #if defined(__x86_64__) || defined(__aarch64__)
-static volatile int may_leave;
+static volatile int is_held, may_leave;
 
-/* The address exists in one register only, from the first complement to the last. */
+/* The address exists in one register only, from the first complement to the last; is_held says when it does. */
 static NOT_INLINED uintptr_t hold_in_register(uintptr_t hidden) {
 #if defined(__x86_64__)
-  __asm__ volatile("not %0\n1: pause\n cmpl $0, %1\n je 1b\n not %0" : "+r"(hidden) : "m"(may_leave) : "cc", "memory");
+  __asm__ volatile("not %0\n movl $1, %1\n1: pause\n cmpl $0, %2\n je 1b\n not %0"
+                   : "+r"(hidden), "=m"(is_held)
+                   : "m"(may_leave)
+                   : "cc", "memory");
 #else
   int flag;
-  __asm__ volatile("mvn %0, %0\n1: yield\n ldr %w1, %2\n cbz %w1, 1b\n mvn %0, %0"
-                   : "+r"(hidden), "=&r"(flag)
+  __asm__ volatile("mvn %0, %0\n mov %w1, 1\n str %w1, %2\n1: yield\n ldr %w1, %3\n cbz %w1, 1b\n mvn %0, %0"
+                   : "+r"(hidden), "=&r"(flag), "=m"(is_held)
                    : "m"(may_leave)
                    : "memory");
 #endif
@@ -161,14 +164,16 @@ static NOT_INLINED uintptr_t hold_in_register(uintptr_t hidden) {
 /* As a copying loop of the C library holds pointers: in a vector register only. */
 static NOT_INLINED uintptr_t hold_in_vector_register(uintptr_t hidden) {
 #if defined(__x86_64__)
-  __asm__ volatile("not %0\n movq %0, %%xmm7\n xor %0, %0\n1: pause\n cmpl $0, %1\n je 1b\n movq %%xmm7, %0\n not %0"
-                   : "+r"(hidden)
+  __asm__ volatile("not %0\n movq %0, %%xmm7\n xor %0, %0\n movl $1, %1\n"
+                   "1: pause\n cmpl $0, %2\n je 1b\n movq %%xmm7, %0\n not %0"
+                   : "+r"(hidden), "=m"(is_held)
                    : "m"(may_leave)
                    : "cc", "memory", "xmm7");
 #else
   int flag;
-  __asm__ volatile("mvn %0, %0\n fmov d7, %0\n mov %0, 0\n1: yield\n ldr %w1, %2\n cbz %w1, 1b\n fmov %0, d7\n mvn %0, %0"
-                   : "+r"(hidden), "=&r"(flag)
+  __asm__ volatile("mvn %0, %0\n fmov d7, %0\n mov %0, 0\n mov %w1, 1\n str %w1, %2\n"
+                   "1: yield\n ldr %w1, %3\n cbz %w1, 1b\n fmov %0, d7\n mvn %0, %0"
+                   : "+r"(hidden), "=&r"(flag), "=m"(is_held)
                    : "m"(may_leave)
                    : "memory", "v7");
 #endif
@@ -192,8 +197,9 @@ static void check_register(uintptr_t hold(uintptr_t)) {
   uint64_t before = collect();
   struct register_test test = {hold, 0};
   pthread_t thread;
-  may_leave = 0;
+  is_held = may_leave = 0;
   start_thread(&thread, hold_and_check, &test);
+  while (!is_held) usleep(100); /* between hiding and holding nothing keeps the object */
   ck_assert_uint_eq(ballasts(before, collect()), 1);
   collect_for(50);
   may_leave = 1;

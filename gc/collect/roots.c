@@ -82,8 +82,11 @@ int gc__roots_remove(struct gc__roots *roots, uintptr_t start) {
 
 bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world) {
   size_t for_thread = GC__STACK_PARTS_MOST + roots->segments.module_count;
+  gc__lock_take(&roots->lock);
+  size_t added_count = roots->added_count;
+  gc__lock_give(&roots->lock);
   /* Ranges may be added until the stop: room for as many again, and some. */
-  size_t most = world->thread_count * for_thread + roots->segments.range_count * 2 + roots->added_count * 2 + 1024;
+  size_t most = world->thread_count * for_thread + roots->segments.range_count * 2 + added_count * 2 + 1024;
   return gc__region_commit(&roots->list_memory, most * sizeof(struct gc__root_range));
 }
 

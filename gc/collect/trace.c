@@ -219,14 +219,16 @@ static void drain(struct gc__marker *marker) {
 static bool take_root_piece(struct gc__trace *trace, struct gc__range *piece) {
   bool found = false;
   while (!gc__flag_swap_if(&trace->root_lock, 0, 1)) gc__spin_hint();
-  while (trace->root_at < trace->root_count && !found) {
+  while (gc__word_peek(&trace->root_at) < gc__word_peek(&trace->root_count) && !found) {
     struct gc__range range = trace->roots[trace->root_at].range;
     uintptr_t start = trace->root_from ? trace->root_from : range.start;
     *piece = (struct gc__range){start, range.end};
     found = start < range.end;
     if (found && range.end - start > ROOT_PIECE_BYTES) piece->end = start + ROOT_PIECE_BYTES;
     trace->root_from = piece->end;
-    if (piece->end == range.end) trace->root_at++, trace->root_from = 0;
+    if (piece->end != range.end) continue;
+    gc__word_poke(&trace->root_at, trace->root_at + 1);
+    trace->root_from = 0;
   }
   gc__flag_set(&trace->root_lock, 0);
   return found;
@@ -252,14 +254,14 @@ void gc__trace_work(struct gc__marker *marker) {
 bool gc__trace_has_work(const struct gc__trace *trace) {
   for (unsigned i = 0; i < trace->marker_count; i++)
     if (gc__word_peek(&trace->markers[i]->stack.shared)) return true;
-  return *(const volatile size_t *)&trace->root_at < trace->root_count;
+  return gc__word_peek(&trace->root_at) < gc__word_peek(&trace->root_count);
 }
 
 void gc__trace_begin(struct gc__trace *trace, const struct gc__roots *roots, uint8_t epoch) {
   trace->epoch = epoch;
   trace->roots = gc__roots_list(roots);
-  trace->root_count = roots->count;
-  trace->root_at = 0;
+  gc__word_poke(&trace->root_count, roots->count);
+  gc__word_poke(&trace->root_at, 0);
   trace->root_from = 0;
   trace->has_overflowed = 0;
   for (unsigned i = 0; i < trace->marker_count; i++) {

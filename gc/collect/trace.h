@@ -47,9 +47,9 @@ struct gc__trace {
   bool interior_in_heap;
   bool is_shared; /* more than one marker may work */
   const struct gc__root_range *roots;
-  size_t root_count;
+  volatile size_t root_count;       /* read by markers that are on their way out of an earlier phase, too */
   volatile unsigned root_lock; /* of the next two: pieces of the ranges are handed to the markers */
-  size_t root_at;
+  volatile size_t root_at;
   uintptr_t root_from;
   volatile unsigned has_overflowed; /* [trace.overflow] */
   struct gc__marker *markers[GC__MARKERS_MOST];

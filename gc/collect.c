@@ -6,10 +6,12 @@
 
 #include <errno.h>
 
-bool gc__collect_now(enum gc_collection kind) {
+GC__NOINLINE bool gc__collect_now(enum gc_collection kind) {
+  __builtin_unwind_init();
   struct gc__collector *collector = &gc__runtime.collector;
   size_t number = gc__word_get(&collector->number);
   uint64_t start_ns = gc__clock_ns();
+  gc__world_note_stack();
   bool done = gc__collector_run(collector, number);
   if (done && gc__runtime.settings.log_collections) gc__log_collection();
   if (done) gc__events_collection(kind, start_ns);

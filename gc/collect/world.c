@@ -27,6 +27,8 @@ static GC__NOINLINE size_t here(void) {
   return (size_t)__builtin_frame_address(0);
 }
 
+void gc__world_note_stack(void) { gc__self->stopped_at = here(); }
+
 /* ---- The stopped thread's side: no libc, no instrumentation, async-signal-safe ---- */
 
 #if defined(__clang__)
@@ -248,12 +250,13 @@ GC__NOINLINE void gc__world_stop(struct gc__world *world, void (*fn)(void *), vo
   await_answers(world, signal_others(world), number);
   drop_gone(world);
   __builtin_unwind_init();
-  self->stopped_at = here();
+  if (!self->stopped_at) self->stopped_at = here();
   self->signal_stack = self->stopped_at >= self->stack.start && self->stopped_at < self->stack.end
                            ? (struct gc__range){0, 0}
                            : gc__os_signal_stack();
   fn(argument);
   gc__flag_add(&gc__world_gate, 0); /* what was done here comes before every section that is entered from now on */
+  self->stopped_at = 0;
   gc__flag_set(&world->stop_number, number + 1);
   gc__park_wake_all(&world->stop_number);
 }

@@ -71,6 +71,11 @@ void gc__world_close(struct gc__world *world);
 int gc__world_attach(struct gc__world *world);
 void gc__world_detach(struct gc__world *world);
 
+/* For a function that leads to gc__world_stop: its frame and what is above it are scanned of this thread's stack, the
+ * library's frames below are not. They hold none of the program's pointers, but what earlier calls left there. The
+ * function has its caller's registers in its frame (__builtin_unwind_init). Without it the scan begins at the stop. */
+void gc__world_note_stack(void);
+
 /* Stops all other threads, calls fn(argument), and lets them run on. The caller's registers are on its stack while fn
  * runs. The registry's lock is taken by the caller before, so that it can prepare for what is registered. */
 void gc__world_stop(struct gc__world *world, void (*fn)(void *), void *argument);

@@ -11,7 +11,7 @@
 #elif defined(__aarch64__) || defined(__riscv)
 #define VECTOR_WORD 0
 #else
-#error "no layout of the thread control block for this processor: build with -Dgeneric_os=true"
+#error "no layout of the thread control block for this processor: add it to os/tls_glibc.c"
 #endif
 
 union vector_entry {

@@ -232,6 +232,13 @@ static void await_answers(struct gc__world *world, unsigned expected, unsigned n
   }
 }
 
+/* [world.nostop] */
+static void check_sections(const struct gc__world *world) {
+  for (const struct gc__thread *thread = world->first; thread; thread = thread->next)
+    if (thread != gc__self && gc__flag_get(&thread->no_stop) && !thread->is_gone)
+      gc__check_failed(__FILE__, __LINE__, "a stopped thread is in no section");
+}
+
 static void drop_gone(struct gc__world *world) {
   struct gc__thread *next;
   for (struct gc__thread *thread = world->first; thread; thread = next) {
@@ -248,6 +255,7 @@ GC__NOINLINE void gc__world_stop(struct gc__world *world, void (*fn)(void *), vo
   gc__flag_set(&world->answers, 0);
   gc__flag_set(&world->stop_number, number);
   await_answers(world, signal_others(world), number);
+  check_sections(world);
   drop_gone(world);
   __builtin_unwind_init();
   if (!self->stopped_at) self->stopped_at = here();

@@ -86,14 +86,16 @@ void gc__world_enter_gate(struct gc__thread *self);
 
 /* A section that a stop waits for. */
 static GC__INLINE void gc__world_enter(struct gc__thread *self) {
-  self->no_stop++;
+  gc__flag_set(&self->no_stop, self->no_stop + 1);
   gc__signal_barrier();
   if (GC__UNLIKELY(gc__flag_get(&gc__world_gate))) gc__world_enter_gate(self);
 }
 void gc__world_answer_late(struct gc__thread *self);
 static GC__INLINE void gc__world_leave(struct gc__thread *self) {
   gc__signal_barrier();
-  if (--self->no_stop == 0 && GC__UNLIKELY(self->is_asked)) gc__world_answer_late(self);
+  unsigned depth = self->no_stop - 1;
+  gc__flag_set(&self->no_stop, depth); /* a release: the stopping thread reads it before it touches what is ours */
+  if (depth == 0 && GC__UNLIKELY(self->is_asked)) gc__world_answer_late(self);
 }
 
 /* Calls fn(argument) as blocked, or not blocked inside that. */

@@ -194,7 +194,8 @@ void gc__local_before_stop(struct gc__heap *heap, struct gc__local *local) {
   for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) {
     const struct gc__cursor *cursor = &local->cursors[i];
     struct gc__recycled *recycled = &local->recycled[i];
-    if (cursor->next != cursor->limit) gc__block_clear_young(heap, cursor->next, cursor->limit);
+    struct gc__piece piece = gc__cursor_piece(cursor);
+    if (piece.next != piece.limit) gc__block_clear_young(heap, piece.next, piece.limit);
     while (recycled->count) heap->space.live[recycled->granules[--recycled->count]] = 0;
   }
 }
@@ -204,8 +205,9 @@ void gc__local_after_stop(struct gc__heap *heap, struct gc__local *local) {
   for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) {
     const struct gc__cursor *cursor = &local->cursors[i];
     if (cursor->block != GC__NONE) gc__block_stamp(heap, cursor->block);
-    if (cursor->next == cursor->limit) continue;
-    gc__block_stamp(heap, (uint32_t)((cursor->next - heap->space.base) >> GC__BLOCK_LOG2));
-    gc__block_set_young(heap, cursor->next, cursor->limit);
+    struct gc__piece piece = gc__cursor_piece(cursor);
+    if (piece.next == piece.limit) continue;
+    gc__block_stamp(heap, (uint32_t)((piece.next - heap->space.base) >> GC__BLOCK_LOG2));
+    gc__block_set_young(heap, piece.next, piece.limit);
   }
 }

@@ -139,7 +139,10 @@ static void *allocate_meanwhile(void *unused) {
 }
 
 static void *collect_meanwhile(void *unused) {
-  while (!atomic_load(&finished)) gc_collect(GC_COLLECT_FULL);
+  while (!atomic_load(&finished)) {
+    gc_collect(GC_COLLECT_FULL);
+    usleep(100); /* or the others would hardly run */
+  }
   return unused;
 }
 

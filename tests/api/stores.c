@@ -59,7 +59,10 @@ END_TEST
 static atomic_bool finished;
 
 static void *collect_meanwhile(void *unused) {
-  while (!atomic_load(&finished)) gc_collect(GC_COLLECT_FULL);
+  while (!atomic_load(&finished)) {
+    gc_collect(GC_COLLECT_FULL);
+    usleep(100); /* or the others would hardly run */
+  }
   return unused;
 }
 

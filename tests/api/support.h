@@ -54,6 +54,7 @@
 enum {
   BALLAST_BYTES = 1 << 20,
   HELD_LIMIT = 40000,
+  STRAY_BALLASTS = 3,         /* of ten or more dropped ones, what stale words may keep; sanitizers leave more of them */
   COLLECTIONS_UNTIL_GONE = 3, /* what is dropped must be gone after so many full collections, in every mode */
   TEST_SECONDS = 60           /* for one test; CK_TIMEOUT_MULTIPLIER stretches it */
 };

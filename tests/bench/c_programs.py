@@ -19,6 +19,13 @@ def compile_launcher(folder):
     return compile_program(os.path.join(folder, "launch"), "launch.c")
 
 
+def compile_text(target, text, *arguments):
+    """A program from its source text; arguments follow the sources."""
+    command = shlex.split(os.environ.get("CC") or "cc") + ["-x", "c", "-", "-x", "none", "-o", target, *arguments]
+    subprocess.run(command, input=text.encode(), check=True)
+    return target
+
+
 def compile_workload(folder, name):
     return compile_program(os.path.join(folder, name), f"workloads/{name}.c", "measure.c",
                            include=(BENCH, BROKEN_PEER))

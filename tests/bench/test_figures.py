@@ -1,7 +1,7 @@
 """Tests of the arithmetic under every table."""
 import unittest
 
-from harness import figures as f
+from harness import figures as f, utilisation
 
 
 class Median(unittest.TestCase):
@@ -56,6 +56,35 @@ class Spreads(unittest.TestCase):
         self.assertEqual(f.paired_ratio({0: 1, 2: 3}, {0: 2, 1: 5}), f.Spread(0.5, 0.5, 0.5, 1))
         self.assertIsNone(f.paired_ratio({0: 1}, {1: 2}))
         self.assertIsNone(f.paired_ratio({0: 1}, {0: 0}))
+
+
+class Utilisation(unittest.TestCase):
+    def test_one_pause(self):
+        timeline = utilisation.Timeline([(40, 10)], 100)
+        self.assertEqual(timeline.utilisation(10), 0)
+        self.assertEqual(timeline.utilisation(5), 0)
+        self.assertEqual(timeline.utilisation(20), 0.5)
+        self.assertEqual(timeline.utilisation(100), 0.9)
+        self.assertIsNone(timeline.utilisation(101))
+
+    def test_windows_may_begin_and_end_inside_pauses(self):
+        timeline = utilisation.Timeline([(70, 10), (0, 10), (40, 20)], 100)
+        self.assertEqual(timeline.utilisation(40), 0.25)  # 40 to 80
+        self.assertAlmostEqual(timeline.utilisation(30), 1 / 3)  # 50 to 80, or 40 to 70
+
+    def test_against_every_window(self):
+        pauses = [(3, 4), (9, 1), (15, 6), (30, 2), (33, 3)]
+        timeline = utilisation.Timeline(pauses, 40)
+        busy = [any(start <= t < start + length for start, length in pauses) for t in range(40)]
+        for window in range(1, 41):
+            worst = max(sum(busy[begin:begin + window]) for begin in range(41 - window))
+            self.assertAlmostEqual(timeline.utilisation(window), 1 - worst / window)
+
+    def test_a_run_without_pauses_and_the_worst_of_several(self):
+        free, paused = utilisation.Timeline([], 100), utilisation.Timeline([(0, 5)], 50)
+        self.assertEqual(utilisation.curve([free], (10, 100, 200)), [(10, 1), (100, 1)])
+        self.assertEqual(utilisation.curve([free, paused], (10, 100)), [(10, 0.5)])
+        self.assertEqual(utilisation.curve([], (10,)), [])
 
 
 if __name__ == "__main__":

@@ -56,12 +56,21 @@ class Results(InFolder):
         results.write(self.path, document)
         with open(self.path, encoding="utf-8") as file:
             read = json.load(file)
-        self.assertEqual((read["format"], read["format_version"], read["quick"]), ("trefoil-bench", 1, True))
+        self.assertEqual((read["format"], read["format_version"], read["quick"]), ("trefoil-bench", 2, True))
         found = read["workloads"][0]
         self.assertEqual((found["name"], found["parameters"]), ("live-random", {"size": 1}))
         self.assertIn("malloc", found["left_out"])
         self.assertEqual(found["configurations"][0]["markers"], 1)
         self.assertEqual([run["failure"] for run in found["configurations"][0]["runs"]], [None, "killed"])
+
+    def test_other_files_are_refused_by_their_version(self):
+        for text, message in (('{"format": "trefoil-bench", "format_version": 1}', "of format version 1; .* version 2"),
+                              ('{"format": "trefoil-bench"}', "of format version None"), ("{", "no JSON"),
+                              ("[1]", "not a file of results"), ('{"format": "x"}', "not a file of results")):
+            with open(self.path, "w", encoding="utf-8") as file:
+                file.write(text)
+            with self.assertRaisesRegex(results.Refused, message):
+                results.load(self.path)
 
     def test_checking_does_not_empty_an_older_file(self):
         with open(self.path, "w", encoding="utf-8") as file:

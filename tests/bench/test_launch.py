@@ -7,7 +7,8 @@ import c_programs
 from harness import catalog, launch, schedule
 
 ANY = catalog.Configuration("malloc", None, 0)
-REPORT = ('{"workload":"w","peer":"p","version":"1","start_ns":100,"wall_ns":5,"allocations":1,"figures":{"x":2},'
+REPORT = ('{"workload":"w","peer":"p","version":"1","start_ns":100,"wall_ns":5,"cpu_ns":4,"allocations":1,'
+          '"figures":{"x":2},'
           '"pauses":[],"minor_collections":0,"full_collections":0}')
 
 

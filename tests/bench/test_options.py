@@ -1,9 +1,10 @@
 """Tests of the command line and of what follows from it."""
 import contextlib
 import io
+import tempfile
 import unittest
 
-from harness import catalog, main, options as option
+from harness import catalog, main, options as option, results
 
 
 def parse(*arguments):
@@ -48,10 +49,34 @@ class Names(unittest.TestCase):
 
     def test_bad_values(self):
         for arguments in (("--repeat", "0"), ("--repeat", "x"), ("--size", "1X"), ("--size", "0"), ("--markers", "1,0"),
-                          ("--limit", "-1"), ("--nonesuch",), ("stray",)):
+                          ("--limit", "-1"), ("--nonesuch",), ("stray",), ("--trackings", "x"), ("--nurseries", "4X"),
+                          ("--",), ("--compare", "x.json", "--", "program")):
             status, errors = run_main(*arguments)
             self.assertEqual(status, 2, arguments)
             self.assertIn("bench/run: error:", errors)
+
+    def test_what_follows_two_dashes_is_a_program(self):
+        options = parse("--quick", "--", "program", "--only", "x", "--")
+        self.assertEqual(options.program, ["program", "--only", "x", "--"])
+        self.assertTrue(options.quick)
+        self.assertIsNone(parse().program)
+
+    def test_files_to_compare_with(self):
+        status, errors = run_main("--compare", "/nonesuch/old.json")
+        self.assertEqual(status, 2)
+        self.assertIn("/nonesuch/old.json", errors)
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.write('{"format": "trefoil-bench", "format_version": 1}')
+            file.flush()
+            for option_name in ("--compare", "--from"):
+                status, errors = run_main(option_name, file.name)
+                self.assertEqual((status, errors), (2, f"bench/run: {file.name}: of format version 1; this bench/run "
+                                                       f"reads version {results.FORMAT_VERSION}\n"))
+
+    def test_programs_that_cannot_be_measured(self):
+        with tempfile.TemporaryDirectory() as folder:
+            status, errors = run_main("--build", folder, "--", "/nonesuch/program")
+        self.assertEqual((status, errors), (2, "bench/run: there is no program /nonesuch/program\n"))
 
     def test_list_names_everything(self):
         out = io.StringIO()

@@ -14,9 +14,10 @@ MALLOC = Configuration("malloc", None, 0)
 def a_run(wall_s, peak_mb=100, pauses=(), figures=None):
     return {
         "failure": None, "wall_ns": 0, "user_ns": 0, "system_ns": 0, "peak_bytes": peak_mb * 10**6,
+        "mean_bytes": peak_mb * 10**6 // 2,
         "figures": figures or {},
-        "report": {"wall_ns": wall_s * 1e9, "allocations": 10, "minor_collections": 1, "full_collections": len(pauses),
-                   "pauses": [[kind, 0, ms * 10**6] for kind, ms in pauses]},
+        "report": {"wall_ns": wall_s * 1e9, "cpu_ns": wall_s * 1.5e9, "allocations": 10, "minor_collections": 1,
+                   "full_collections": len(pauses), "pauses": [[kind, 0, ms * 10**6] for kind, ms in pauses]},
     }
 
 
@@ -64,6 +65,27 @@ class Rows(unittest.TestCase):
         self.assertIsNone(found[TREFOIL].time_ratio["bdwgc"])
 
 
+class LowerBound(unittest.TestCase):
+    def test_pauses_are_subtracted_and_the_least_of_all_counts(self):
+        # bdwgc: 4 s of which 1 s in pauses; trefoil: 2 s of which 0.5 s; malloc: 1.6 s without any.
+        found = rows_of({TREFOIL: [a_run(2, pauses=[(1, 500)])], BDWGC: [a_run(4, pauses=[(1, 600), (0, 400)])],
+                         MALLOC: [a_run(1.6)]})
+        self.assertAlmostEqual(found[TREFOIL].time_overhead, 2 / 1.5)
+        self.assertAlmostEqual(found[BDWGC].time_overhead, 4 / 1.5)
+        self.assertAlmostEqual(found[MALLOC].time_overhead, 1.6 / 1.5)
+        self.assertAlmostEqual(found[TREFOIL].cpu_overhead, 3 / 2.4)  # malloc's 2.4 s is less than 3 s - 0.5 s
+
+    def test_on_a_busy_machine_a_pause_costs_less_processor_time_than_it_is_long(self):
+        run = a_run(2, pauses=[(1, 1000)])
+        run["report"]["cpu_ns"] = 1e9  # half of the time without a processor
+        self.assertAlmostEqual(rows_of({TREFOIL: [run]})[TREFOIL].cpu_overhead, 2)
+
+    def test_pauses_after_the_timed_part_do_not_count(self):
+        run = a_run(1)
+        run["report"]["pauses"] = [[1, 0.9e9, 0.2e9], [1, 1.5e9, 1e9]]
+        self.assertAlmostEqual(rows.collection_ns(run), 0.1e9)
+
+
 class Tables(unittest.TestCase):
     def lines(self, runs, workload="binary-trees"):
         chosen = catalog.WORKLOADS[workload]
@@ -73,9 +95,9 @@ class Tables(unittest.TestCase):
         lines = self.lines({TREFOIL: [a_run(1, 50, [(1, 10)])], BDWGC: [a_run(100, 2000, [(1, 3000)])]})
         body = lines[1:5]
         self.assertEqual(len({len(line) for line in body[1:]}), 1)
-        self.assertRegex(lines[3], r"^  trefoil mark-sweep, 2 markers +1\.00 +50\.0 +2 +10\.0 +10\.0 +10\.0 .* "
+        self.assertRegex(lines[3], r"^  trefoil mark-sweep, 2 markers +1\.00 +1\.50 +50\.0 +25\.0 +2( +10\.0){4} .* "
                                    r"0\.010 +0\.025$")
-        self.assertRegex(lines[4], r"^  bdwgc, 2 markers +100 +2000 +2 +3000 +3000 +3000 .* 1\.00 +1\.00$")
+        self.assertRegex(lines[4], r"^  bdwgc, 2 markers +100 +150 +2000 +1000 +2( +3000){4} .* 1\.00 +1\.00$")
 
     def test_failure_keeps_its_row_and_its_reason(self):
         lines = self.lines({TREFOIL: [a_failure("killed by SIGSEGV")], BDWGC: [a_run(1), a_run(1)]})
@@ -87,7 +109,9 @@ class Tables(unittest.TestCase):
         self.assertIn("  trefoil mark-sweep, 2 markers: FAILED (1 of its runs): status 1: wrong", lines)
 
     def test_what_is_left_out_is_said(self):
-        self.assertEqual(self.lines({TREFOIL: [a_run(1)]})[-1], "  left out: malloc: has a reason")
+        lines = self.lines({TREFOIL: [a_run(1)]})
+        self.assertRegex(lines[-2], r"^  malloc +- +- ")
+        self.assertEqual(lines[-1], "  left out: malloc: has a reason")
 
     def test_numbers(self):
         for value, text in ((0, "0.00"), (0.0123, "0.012"), (0.1, "0.10"), (9.994, "9.99"), (9.996, "10.0"),

@@ -126,7 +126,9 @@ void heap_fixture_trace(struct heap_fixture *fixture, void *const *survivors, si
   heap_fixture_restart(fixture, epoch);
 }
 
-void heap_fixture_sweep(struct heap_fixture *fixture) { gc__sweep_finish(&fixture->heap); }
+void heap_fixture_sweep(struct heap_fixture *fixture) {
+  gc__sweep_finish(&fixture->heap);
+}
 
 /* ---- Questions ---- */
 

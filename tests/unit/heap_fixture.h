@@ -1,9 +1,9 @@
 /* tests/unit/heap_fixture.h - a heap without a collector around it.
  *
- * Threads are stood in for by several struct gc__local, a trace by setting the liveness bytes of chosen objects; the calls
- * are made in the order in which collect/collector.c and mode/mark_sweep.c make them. A map of the granules that are
- * allocated lies beside the heap: each object that the heap hands out is checked to be zero and to lie in memory that
- * nobody holds, and heap_fixture_verify compares what the heap answers for every granule with the map.
+ * Threads are stood in for by several struct gc__local, a trace by setting the liveness bytes of chosen objects; the
+ * calls are made in the order in which collect/collector.c and mode/mark_sweep.c make them. A map of the granules that
+ * are allocated lies beside the heap: each object that the heap hands out is checked to be zero and to lie in memory
+ * that nobody holds, and heap_fixture_verify compares what the heap answers for every granule with the map.
  */
 #ifndef TREFOIL_TESTS_UNIT_HEAP_FIXTURE_H
 #define TREFOIL_TESTS_UNIT_HEAP_FIXTURE_H

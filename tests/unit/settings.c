@@ -1,4 +1,5 @@
-/* tests/unit/settings.c - the program's options and the environment: what is taken, what is refused, and with which words. */
+/* tests/unit/settings.c - the program's options and the environment: what is taken, what is refused, and with which
+ * words. */
 #include "unit.h"
 #include "settings.h"
 
@@ -10,9 +11,9 @@
 static struct gc__settings settings;
 static char text[4096]; /* what the last read wrote to standard error */
 
-static const char *const names[] = {"TREFOIL_MODE",    "TREFOIL_TRACKING", "TREFOIL_LIMIT", "TREFOIL_INITIAL",
+static const char *const names[] = {"TREFOIL_MODE",    "TREFOIL_TRACKING", "TREFOIL_LIMIT",   "TREFOIL_INITIAL",
                                     "TREFOIL_NURSERY", "TREFOIL_GROWTH",   "TREFOIL_MARKERS", "TREFOIL_LOG",
-                                    "TREFOIL_STATS",   "TREFOIL_STRESS",   "TREFOIL_CHECK", "TREFOIL_FAIL_COMMIT"};
+                                    "TREFOIL_STATS",   "TREFOIL_STRESS",   "TREFOIL_CHECK",   "TREFOIL_FAIL_COMMIT"};
 
 static void forget_environment(void) {
   for (unsigned i = 0; i < COUNT_OF(names); i++) unsetenv(names[i]);
@@ -34,8 +35,9 @@ static void read_with(const char *name, const char *value, const struct gc_optio
   ck_assert_str_eq(text, "");
 }
 
-/* With one variable set to what cannot be taken: one line that names it, its value and what is accepted, and no change. */
-static void check_rejected(const char *name, const char *value, const char *accepted, const struct gc_options *options) {
+/* With one variable set to what cannot be taken: one line names it, its value and what is accepted; nothing changes. */
+static void check_rejected(const char *name, const char *value, const char *accepted,
+                           const struct gc_options *options) {
   char expected[256];
   struct gc__settings without;
   forget_environment();
@@ -93,8 +95,8 @@ END_TEST
 
 START_TEST(a_struct_of_another_size_is_refused) {
   struct gc_options options = GC_OPTIONS_INIT;
-  static const size_t sizes[] = {0, 1, sizeof options - 8, sizeof options - 1, sizeof options + 1, sizeof options + 8,
-                                 SIZE_MAX};
+  static const size_t sizes[] = {
+      0, 1, sizeof options - 8, sizeof options - 1, sizeof options + 1, sizeof options + 8, SIZE_MAX};
   forget_environment();
   for (unsigned i = 0; i < COUNT_OF(sizes); i++) {
     options.struct_bytes = sizes[i];
@@ -156,9 +158,16 @@ START_TEST(sizes_are_read) {
   static const struct {
     const char *text;
     size_t bytes;
-  } good[] = {{"1", 1},           {"4096", 4096},         {"64K", 64 * KIB},        {"64k", 64 * KIB},
-              {"3M", 3 * KIB * KIB}, {"3m", 3 * KIB * KIB}, {"2G", 2 * KIB * KIB * KIB}, {"2g", 2 * KIB * KIB * KIB},
-              {"007", 7},         {"18446744073709551615", SIZE_MAX}};
+  } good[] = {{"1", 1},
+              {"4096", 4096},
+              {"64K", 64 * KIB},
+              {"64k", 64 * KIB},
+              {"3M", 3 * KIB * KIB},
+              {"3m", 3 * KIB * KIB},
+              {"2G", 2 * KIB * KIB * KIB},
+              {"2g", 2 * KIB * KIB * KIB},
+              {"007", 7},
+              {"18446744073709551615", SIZE_MAX}};
   for (unsigned i = 0; i < COUNT_OF(good); i++) {
     read_with("TREFOIL_LIMIT", good[i].text, NULL);
     ck_assert_uint_eq(settings.options.limit_bytes, good[i].bytes);
@@ -171,8 +180,21 @@ START_TEST(sizes_are_read) {
 END_TEST
 
 START_TEST(what_is_no_size_is_named) {
-  static const char *const bad[] = {"abc",  "-1",   "+5",   " 5",  "5 ",   "12X",  "12KB", "1.5G",
-                                    "0x10", "K",    "5KK",  "1e6", "18446744073709551616", "20000000000G", "17179869184G"};
+  static const char *const bad[] = {"abc",
+                                    "-1",
+                                    "+5",
+                                    " 5",
+                                    "5 ",
+                                    "12X",
+                                    "12KB",
+                                    "1.5G",
+                                    "0x10",
+                                    "K",
+                                    "5KK",
+                                    "1e6",
+                                    "18446744073709551616",
+                                    "20000000000G",
+                                    "17179869184G"};
   struct gc_options options = GC_OPTIONS_INIT;
   options.limit_bytes = 50 * KIB * KIB;
   for (unsigned i = 0; i < COUNT_OF(bad); i++) {
@@ -310,7 +332,7 @@ START_TEST(requests_are_made_to_fail_in_builds_with_checks_only) {
 END_TEST
 
 UNIT_MAIN("settings", defaults_are_those_of_the_header, values_of_the_program_are_taken,
-          a_struct_of_another_size_is_refused, values_out_of_range_are_refused, sizes_are_read, what_is_no_size_is_named,
-          counts_have_bounds, the_environment_wins, an_empty_value_is_none, modes_are_read, trackings_are_read,
-          switches_have_one_word, each_wrong_value_has_its_line, initial_memory_above_the_limit_is_not_taken,
-          requests_are_made_to_fail_in_builds_with_checks_only)
+          a_struct_of_another_size_is_refused, values_out_of_range_are_refused, sizes_are_read,
+          what_is_no_size_is_named, counts_have_bounds, the_environment_wins, an_empty_value_is_none, modes_are_read,
+          trackings_are_read, switches_have_one_word, each_wrong_value_has_its_line,
+          initial_memory_above_the_limit_is_not_taken, requests_are_made_to_fail_in_builds_with_checks_only)

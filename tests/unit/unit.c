@@ -37,7 +37,9 @@ uint64_t unit_random(uint64_t *state) {
   return x ^ x >> 31;
 }
 
-size_t unit_random_below(uint64_t *state, size_t bound) { return unit_random(state) % bound; }
+size_t unit_random_below(uint64_t *state, size_t bound) {
+  return unit_random(state) % bound;
+}
 
 static int saved_stderr, capture_file;
 

@@ -1,7 +1,7 @@
 /* tests/unit/unit.h - what the unit tests share: the main function, checks that are cheap in loops, children, output.
  *
- * Each program tests one module through its internal header, linked with the static library, where internal names can be
- * reached; folders and file names are those of the module. A test takes its claims from the comments of that header.
+ * Each program tests one module through its internal header, linked with the static library, where internal names can
+ * be reached; folders and file names are those of the module. A test takes its claims from the comments of that header.
  * Check runs each test in a process of its own, so that one may change limits, descriptors and the environment.
  */
 #ifndef TREFOIL_TESTS_UNIT_H
@@ -14,6 +14,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UNDER_TSAN 1
+#endif
+#endif
+#ifndef UNDER_TSAN
+#define UNDER_TSAN 0
+#endif
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
@@ -31,6 +42,11 @@ int unit_run(const char *name, const TTest *const *tests, size_t count);
     if (!(condition)) ck_abort_msg("'%s' does not hold", #condition);                                                  \
   } while (0)
 
+/* Fewer of something where a tool makes everything slow. */
+static inline unsigned unit_repetitions(unsigned count) {
+  return UNDER_TSAN ? (count + 4) / 5 : count;
+}
+
 /* For a test that cannot run here: tests/run counts the line as a skipped test. */
 void unit_skip(const char *test, const char *reason);
 #define SKIP_TEST(reason)                                                                                              \
@@ -47,7 +63,7 @@ size_t unit_random_below(uint64_t *state, size_t bound); /* bound: not 0 */
 void unit_capture_begin(void);
 void unit_capture_end(char *text, size_t room);
 
-/* Runs fn(argument) in a child that exits with 0 after it; its standard error lands in text. Result: the wait status. */
+/* Runs fn(argument) in a child that exits with 0 after it; its standard error lands in text. The wait status. */
 int unit_in_child(void (*fn)(void *), void *argument, char *text, size_t room);
 
 /* Whether fn(argument) ends a child by abort(), with these words in its standard error. */

@@ -41,19 +41,29 @@ static inline void *bench_alloc(size_t bytes) {
   return bench_arena + at_bytes;
 }
 
-static inline void *bench_alloc_leaf(size_t bytes) { return bench_alloc(bytes); }
+static inline void *bench_alloc_leaf(size_t bytes) {
+  return bench_alloc(bytes);
+}
 
-static inline void bench_free(void *object) { (void)object; }
+static inline void bench_free(void *object) {
+  (void)object;
+}
 
-static inline void bench_collect(void) { bench_pause(BENCH_PAUSE_FULL, bench_now_ns(), 1); }
+static inline void bench_collect(void) {
+  bench_pause(BENCH_PAUSE_FULL, bench_now_ns(), 1);
+}
 
 static inline int bench_thread(pthread_t *thread, void *(*fn)(void *), void *argument) {
   return pthread_create(thread, NULL, fn, argument);
 }
 
-static inline uint64_t bench_reachable_bytes(void) { return 0; }
+static inline uint64_t bench_reachable_bytes(void) {
+  return 0;
+}
 
-static inline void bench_peer_counters(struct bench_counters *counters) { *counters = (struct bench_counters){0}; }
+static inline void bench_peer_counters(struct bench_counters *counters) {
+  *counters = (struct bench_counters){0};
+}
 
 static inline void bench_peer_init(struct bench_report *report) {
   const char *text = getenv("BENCH_BREAK");

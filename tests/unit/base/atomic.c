@@ -109,8 +109,7 @@ static void *read_published(void *argument) {
   (void)argument;
   while ((round = gc__word_get(&is_published)) < TURNS) {
     if (round == seen) continue;
-    for (unsigned i = 0; i < COUNT_OF(published); i++)
-      require(gc__word_peek(&published[i]) >= round);
+    for (unsigned i = 0; i < COUNT_OF(published); i++) require(gc__word_peek(&published[i]) >= round);
     seen = round;
   }
   return NULL;

@@ -37,8 +37,9 @@ void graph_add_random(struct graph *graph, uint32_t count, uint64_t *state) {
   static const enum gc__kind kinds[] = {GC__KIND_SCANNED, GC__KIND_SCANNED, GC__KIND_LEAF, GC__KIND_ALIGNED};
   for (uint32_t i = 0; i < count; i++) {
     size_t choice = unit_random_below(state, 100);
-    size_t bytes = choice < 70 ? unit_random_below(state, 100) : choice < 98 ? unit_random_below(state, 2000)
-                                                                             : 8193 + unit_random_below(state, 40000);
+    size_t bytes = choice < 70   ? unit_random_below(state, 100)
+                   : choice < 98 ? unit_random_below(state, 2000)
+                                 : 8193 + unit_random_below(state, 40000);
     graph_add(graph, kinds[unit_random_below(state, COUNT_OF(kinds))], bytes);
   }
 }
@@ -47,12 +48,18 @@ size_t graph_random_word(const struct graph *graph, uint64_t *state) {
   const struct gc__space *space = &graph->fixture.heap.space;
   const struct node *node = &graph->nodes[unit_random_below(state, graph->count)];
   switch (unit_random_below(state, 8)) {
-  case 0: return unit_random(state) >> 1 & ~space->base;          /* a number */
-  case 1: return space->base + unit_random_below(state, space->span_bytes);
-  case 2: return (size_t)node->start + node->bytes;               /* one past its end: the next object, or nothing */
-  case 3: return (size_t)node->start + unit_random_below(state, node->bytes);
-  case 4: return space->base - 1 - unit_random_below(state, 100); /* just outside */
-  default: return (size_t)node->start;
+  case 0:
+    return unit_random(state) >> 1 & ~space->base; /* a number */
+  case 1:
+    return space->base + unit_random_below(state, space->span_bytes);
+  case 2:
+    return (size_t)node->start + node->bytes; /* one past its end: the next object, or nothing */
+  case 3:
+    return (size_t)node->start + unit_random_below(state, node->bytes);
+  case 4:
+    return space->base - 1 - unit_random_below(state, 100); /* just outside */
+  default:
+    return (size_t)node->start;
   }
 }
 
@@ -146,4 +153,6 @@ void graph_roots_add(struct gc__roots *roots, const void *start, size_t bytes) {
       (struct gc__root_range){{(uintptr_t)start, (uintptr_t)start + bytes}, GC__ROOT_ADDED};
 }
 
-void graph_roots_close(struct gc__roots *roots) { gc__region_close(&roots->list_memory); }
+void graph_roots_close(struct gc__roots *roots) {
+  gc__region_close(&roots->list_memory);
+}

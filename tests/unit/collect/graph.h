@@ -1,5 +1,5 @@
-/* tests/unit/collect/graph.h - random graphs of objects in a fixture's heap, and what of them is reachable, found out by
- * the simplest means: every word of every reached object is looked up in a table of all objects.
+/* tests/unit/collect/graph.h - random graphs of objects in a fixture's heap, and what of them is reachable, found out
+ * by the simplest means: every word of every reached object is looked up in a table of all objects.
  */
 #ifndef TREFOIL_TESTS_UNIT_COLLECT_GRAPH_H
 #define TREFOIL_TESTS_UNIT_COLLECT_GRAPH_H
@@ -35,8 +35,8 @@ uint32_t graph_add(struct graph *graph, enum gc__kind kind, size_t bytes);
 /* Adds that many objects of random kinds (no roots) and sizes. */
 void graph_add_random(struct graph *graph, uint32_t count, uint64_t *state);
 
-/* A word of the kinds that a trace meets: to the start, to the inside or the end of some node, to anywhere in the heap, or
- * a number. */
+/* A word of the kinds that a trace meets: to the start, to the inside or the end of some node, to anywhere in the heap,
+ * or a number. */
 size_t graph_random_word(const struct graph *graph, uint64_t *state);
 
 /* Fills all objects with such words, about density_percent of them, and zeros. */

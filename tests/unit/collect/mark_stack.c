@@ -5,13 +5,15 @@
 #include <pthread.h>
 #include <sched.h>
 
-#define PLENTY_BYTES ((size_t)1 << 30)
+#define PLENTY_BYTES  ((size_t)1 << 30)
 #define RESERVE_ITEMS ((size_t)1 << 22)
 
 static struct gc__budget budget = {.limit_bytes = PLENTY_BYTES};
 static struct gc__mark_stack stack, thief;
 
-static size_t pop(struct gc__mark_stack *from) { return from->items[--from->top]; }
+static size_t pop(struct gc__mark_stack *from) {
+  return from->items[--from->top];
+}
 
 static void push_range(size_t first, size_t end) {
   for (size_t item = first; item < end; item++) require(gc__mark_stack_push(&stack, item));
@@ -202,7 +204,7 @@ END_TEST
 
 /* ---- Several threads ---- */
 
-#define ITEMS  400000u
+#define ITEMS   400000u
 #define THIEVES 2u
 
 static volatile uint8_t seen[ITEMS];

@@ -1,10 +1,10 @@
-/* tests/unit/collect/pacing.c - the allowance follows its rule, never falls as its arguments grow, and keeps the limit. */
+/* tests/unit/collect/pacing.c - the allowance follows its rule, never falls as its arguments grow, keeps the limit. */
 #include "../unit.h"
 #include "collect/pacing.h"
 
-#define MIB       ((size_t)1 << 20)
-#define PLENTY    ((size_t)1 << 50)
-#define LEAST     ((size_t)256 << 10) /* even where there is no room: the next refill must be able to happen */
+#define MIB    ((size_t)1 << 20)
+#define PLENTY ((size_t)1 << 50)
+#define LEAST  ((size_t)256 << 10) /* even where there is no room: the next refill must be able to happen */
 
 START_TEST(the_rule_holds_at_its_fixed_points) {
   ck_assert_uint_eq(gc__pacing_allowance(64 * MIB, 0, 1, PLENTY), 64 * MIB);

@@ -62,6 +62,20 @@ START_TEST(percentiles_are_close_to_exact_ones) {
 }
 END_TEST
 
+/* Few and far between: a rank that is off by one shows. */
+START_TEST(ranks_are_exact) {
+  uint64_t state = 2;
+  for (unsigned count = 1; count <= 60; count++) {
+    memset(&pauses, 0, sizeof pauses);
+    for (unsigned i = 0; i < count; i++) {
+      values[i] = (UINT64_C(3) << i % 60) + unit_random_below(&state, (size_t)1 << i % 60);
+      gc__pauses_note(&pauses, values[i]);
+    }
+    check_percentiles(count);
+  }
+}
+END_TEST
+
 START_TEST(a_single_long_pause_shows_at_the_end_only) {
   for (unsigned i = 0; i < 1999; i++) gc__pauses_note(&pauses, 1000);
   gc__pauses_note(&pauses, 5000000);
@@ -73,4 +87,4 @@ START_TEST(a_single_long_pause_shows_at_the_end_only) {
 END_TEST
 
 UNIT_MAIN("collect/pauses", without_pauses_all_is_zero, one_pause_is_every_percentile,
-          percentiles_are_close_to_exact_ones, a_single_long_pause_shows_at_the_end_only)
+          percentiles_are_close_to_exact_ones, ranks_are_exact, a_single_long_pause_shows_at_the_end_only)

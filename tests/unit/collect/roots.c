@@ -8,12 +8,16 @@
 
 static struct gc__budget budget = {.limit_bytes = PLENTY_BYTES};
 static struct gc__roots roots;
-static struct gc__world world;     /* as far as the roots look at it: its threads */
+static struct gc__world world; /* as far as the roots look at it: its threads */
 static struct gc__thread threads[2];
 
-static const struct gc__range *added(void) { return (const void *)roots.added_memory.start; }
+static const struct gc__range *added(void) {
+  return (const void *)roots.added_memory.start;
+}
 
-static int add(uintptr_t start, uintptr_t end) { return gc__roots_add(&roots, (struct gc__range){start, end}); }
+static int add(uintptr_t start, uintptr_t end) {
+  return gc__roots_add(&roots, (struct gc__range){start, end});
+}
 
 static void open_roots(struct gc__range own) {
   budget.limit_bytes = PLENTY_BYTES;
@@ -112,7 +116,9 @@ END_TEST
 
 /* ---- The list ---- */
 
-static void do_nothing(void *argument) { (void)argument; }
+static void do_nothing(void *argument) {
+  (void)argument;
+}
 
 /* Refreshes the segments, and makes the list. */
 static bool gather(void) {
@@ -237,5 +243,5 @@ END_TEST
 
 UNIT_MAIN("collect/roots", ranges_are_checked, random_ranges_agree_with_a_map, without_memory_a_range_is_refused,
           refused_reservations_leave_nothing, the_list_has_a_range_for_each_source,
-          thread_local_data_on_the_stack_is_listed_once, the_own_state_is_cut_out,
-          a_list_that_does_not_fit_is_not_used, without_memory_no_room_is_made)
+          thread_local_data_on_the_stack_is_listed_once, the_own_state_is_cut_out, a_list_that_does_not_fit_is_not_used,
+          without_memory_no_room_is_made)

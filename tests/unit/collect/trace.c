@@ -1,5 +1,5 @@
-/* tests/unit/collect/trace.c - exactly what can be reached is marked: by one marker and by several, with any room for their
- * stacks; root words that point at nothing keep memory from being handed out. */
+/* tests/unit/collect/trace.c - exactly what can be reached is marked: by one marker and by several, with any room for
+ * their stacks; root words that point at nothing keep memory from being handed out. */
 #include "graph.h"
 
 #include <sched.h>

@@ -20,13 +20,15 @@ struct worker {
   pthread_t thread;
   void (*turn)(struct worker *);
   struct gc__thread *self;
-  volatile size_t count, inside;
+  volatile size_t count, inside;      /* others look while it runs: see count_of */
   const void *volatile local;         /* in the frame that runs the turns */
   const void *volatile handler_local; /* in the frame of a signal handler */
   volatile unsigned state, shall_end, stays_attached;
 };
 
-static void nap_ms(long ms) { nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL); }
+static void nap_ms(long ms) {
+  nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+}
 
 static void await(const volatile unsigned *flag, unsigned value) {
   while (gc__flag_get(flag) != value) sched_yield();
@@ -104,7 +106,23 @@ START_TEST(a_thread_is_registered_while_it_is_attached) {
 }
 END_TEST
 
-static void count_turn(struct worker *worker) { worker->count++; }
+/* Unordered atomic operations: for others ThreadSanitizer takes locks, which a stopped thread may hold. */
+static size_t count_of(const struct worker *worker) {
+  return gc__word_peek(&worker->count);
+}
+static void count_up(struct worker *worker) {
+  gc__word_poke(&worker->count, worker->count + 1);
+}
+static void set_inside(struct worker *worker, size_t inside) {
+  gc__word_poke(&worker->inside, inside);
+}
+static bool is_inside(const struct worker *worker) {
+  return gc__word_peek(&worker->inside);
+}
+
+static void count_turn(struct worker *worker) {
+  count_up(worker);
+}
 
 START_TEST(slots_are_used_again) {
   struct worker workers[WORKERS];
@@ -124,7 +142,7 @@ END_TEST
 static void take_turn(struct worker *worker) {
   struct gc__cursor *cursor = gc__local_cursor(&worker->self->local, GC__KIND_SCANNED, 3);
   if (worker->count == 1000) return;
-  worker->count++;
+  count_up(worker);
   gc__world_enter(worker->self);
   while (!gc__cursor_bump(cursor)) require(gc__local_refill(&fixture.heap, &worker->self->local, GC__KIND_SCANNED, 3));
   gc__world_leave(worker->self);
@@ -135,7 +153,7 @@ START_TEST(what_detached_threads_did_is_summed) {
   open_world();
   for (unsigned i = 0; i < WORKERS; i++) start_worker(&workers[i], take_turn);
   for (unsigned i = 0; i < WORKERS; i++) {
-    while (workers[i].count < 1000) sched_yield();
+    while (count_of(&workers[i]) < 1000) sched_yield();
     end_worker(&workers[i]);
   }
   ck_assert_uint_ge(world.totals.handed_objects, WORKERS * 1000);
@@ -172,12 +190,12 @@ static void check_standing(void *argument) {
   struct worker *workers = argument;
   size_t counts[WORKERS], local = 0;
   for (unsigned i = 0; i < WORKERS; i++) {
-    counts[i] = workers[i].count;
+    counts[i] = count_of(&workers[i]);
     require(is_scanned(workers[i].self, (const void *)workers[i].local));
     require(!is_scanned(workers[i].self, &local));
   }
   nap_ms(2);
-  for (unsigned i = 0; i < WORKERS; i++) require(workers[i].count == counts[i]);
+  for (unsigned i = 0; i < WORKERS; i++) require(count_of(&workers[i]) == counts[i]);
   require(is_scanned(gc__self, __builtin_frame_address(0)) || is_scanned(gc__self, argument));
 }
 
@@ -189,9 +207,9 @@ START_TEST(all_stand_still_during_a_stop) {
     size_t counts[WORKERS];
     stop(check_standing, workers);
     ck_assert_uint_eq(world.stop_number % 2, 0);
-    for (unsigned i = 0; i < WORKERS; i++) counts[i] = workers[i].count;
+    for (unsigned i = 0; i < WORKERS; i++) counts[i] = count_of(&workers[i]);
     for (unsigned i = 0; i < WORKERS; i++)
-      while (workers[i].count == counts[i]) sched_yield(); /* and run on after it */
+      while (count_of(&workers[i]) == counts[i]) sched_yield(); /* and run on after it */
   }
   for (unsigned i = 0; i < WORKERS; i++) end_worker(&workers[i]);
   close_world();
@@ -201,10 +219,10 @@ END_TEST
 /* [world.nostop] */
 static void section_turn(struct worker *worker) {
   gc__world_enter(worker->self);
-  worker->inside = 1;
+  set_inside(worker, 1);
   for (volatile int i = 0; i < 20000; i = i + 1) continue;
-  worker->count++;
-  worker->inside = 0;
+  count_up(worker);
+  set_inside(worker, 0);
   gc__world_leave(worker->self);
 }
 
@@ -217,7 +235,7 @@ static void nested_section_turn(struct worker *worker) {
 
 static void check_outside(void *argument) {
   struct worker *workers = argument;
-  for (unsigned i = 0; i < WORKERS; i++) require(!workers[i].inside && workers[i].self->no_stop == 0);
+  for (unsigned i = 0; i < WORKERS; i++) require(!is_inside(&workers[i]) && workers[i].self->no_stop == 0);
   check_standing(argument);
 }
 
@@ -234,16 +252,16 @@ END_TEST
 /* [world.blocked] */
 static void *wait_in_block(void *argument) {
   struct worker *worker = argument;
-  worker->inside = 1;
+  set_inside(worker, 1);
   gc__flag_set(&worker->state, 2);
   while (gc__flag_get(&worker->state) != 3) nap_ms(1);
-  worker->inside = 0;
+  set_inside(worker, 0);
   return argument;
 }
 
 static void block_turn(struct worker *worker) {
   require(gc__world_block(&world, wait_in_block, worker) == worker);
-  worker->count++;
+  count_up(worker);
   gc__flag_set(&worker->state, 4);
   while (!gc__flag_get(&worker->shall_end)) nap_ms(1);
 }
@@ -251,10 +269,10 @@ static void block_turn(struct worker *worker) {
 static void release_blocked(void *argument) {
   struct worker *worker = argument;
   require(is_scanned(worker->self, (const void *)worker->local));
-  require(worker->inside); /* it was not waited for */
+  require(is_inside(worker)); /* it was not waited for */
   gc__flag_set(&worker->state, 3);
   nap_ms(30);
-  require(worker->inside == 0 && worker->count == 0); /* coming back it waits for the restart */
+  require(!is_inside(worker) && count_of(worker) == 0); /* coming back it waits for the restart */
 }
 
 START_TEST(a_blocked_thread_is_not_waited_for) {
@@ -274,7 +292,7 @@ END_TEST
 static void *look_unblocked(void *argument) {
   struct worker *worker = argument;
   require(!worker->self->is_blocked);
-  worker->count++;
+  count_up(worker);
   return (void *)&worker->count;
 }
 
@@ -284,7 +302,9 @@ static void *note_blocked(void *argument) {
   return gc__world_unblock(&world, look_unblocked, argument);
 }
 
-static void *nest_blocks(void *argument) { return gc__world_block(&world, note_blocked, argument); }
+static void *nest_blocks(void *argument) {
+  return gc__world_block(&world, note_blocked, argument);
+}
 
 START_TEST(blocks_nest) {
   struct worker worker = {.self = NULL};
@@ -297,7 +317,9 @@ START_TEST(blocks_nest) {
 }
 END_TEST
 
-static void do_nothing(void *argument) { (void)argument; }
+static void do_nothing(void *argument) {
+  (void)argument;
+}
 
 START_TEST(a_thread_that_ended_without_a_word_is_found) {
   struct worker workers[WORKERS];
@@ -323,7 +345,7 @@ static void handle_signal(int number) {
   (void)number;
   worker->handler_local = &local;
   gc__flag_set(&worker->state, 2);
-  while (gc__flag_get(&worker->state) == 2) worker->count++;
+  while (gc__flag_get(&worker->state) == 2) count_up(worker);
 }
 
 static void raise_turn(struct worker *worker) {
@@ -344,6 +366,7 @@ static void check_both_stacks(void *argument) {
 START_TEST(a_thread_on_its_signal_stack_has_two) {
   struct sigaction action = {.sa_handler = handle_signal, .sa_flags = SA_ONSTACK};
   struct worker worker;
+  if (UNDER_TSAN) SKIP_TEST("ThreadSanitizer runs handlers later, elsewhere");
   ck_assert_int_eq(sigaction(SIGUSR1, &action, NULL), 0);
   open_world();
   handled = &worker;
@@ -367,15 +390,37 @@ START_TEST(no_section_is_entered_while_the_gate_is_closed) {
     gc__lock_take(&world.lock);
     gc__world_close_gate(&world);
     for (unsigned i = 0; i < WORKERS; i++) {
-      require(!workers[i].inside);
-      counts[i] = workers[i].count;
+      require(!is_inside(&workers[i]));
+      counts[i] = count_of(&workers[i]);
     }
     nap_ms(3);
-    for (unsigned i = 0; i < WORKERS; i++) require(!workers[i].inside && workers[i].count == counts[i]);
+    for (unsigned i = 0; i < WORKERS; i++) require(!is_inside(&workers[i]) && count_of(&workers[i]) == counts[i]);
     gc__world_open_gate();
     gc__lock_give(&world.lock);
     for (unsigned i = 0; i < WORKERS; i++)
-      while (workers[i].count == counts[i]) sched_yield();
+      while (count_of(&workers[i]) == counts[i]) sched_yield();
+  }
+  for (unsigned i = 0; i < WORKERS; i++) end_worker(&workers[i]);
+  close_world();
+}
+END_TEST
+
+static void short_section_turn(struct worker *worker) {
+  gc__world_enter(worker->self);
+  count_up(worker);
+  gc__world_leave(worker->self);
+}
+
+/* The stop of a closing gate can hit a thread between any two instructions on its way through the gate. */
+START_TEST(a_closing_gate_waits_for_nobody_at_it) {
+  struct worker workers[WORKERS];
+  open_world();
+  for (unsigned i = 0; i < WORKERS; i++) start_worker(&workers[i], i == 0 ? nested_section_turn : short_section_turn);
+  for (unsigned round = 0; round < unit_repetitions(4000); round++) {
+    gc__lock_take(&world.lock);
+    gc__world_close_gate(&world);
+    gc__world_open_gate();
+    gc__lock_give(&world.lock);
   }
   for (unsigned i = 0; i < WORKERS; i++) end_worker(&workers[i]);
   close_world();
@@ -412,4 +457,5 @@ UNIT_MAIN("collect/world", a_thread_is_registered_while_it_is_attached, slots_ar
           what_detached_threads_did_is_summed, without_memory_nobody_is_attached, all_stand_still_during_a_stop,
           a_stop_waits_for_the_end_of_a_section, a_blocked_thread_is_not_waited_for, blocks_nest,
           a_thread_that_ended_without_a_word_is_found, a_thread_on_its_signal_stack_has_two,
-          no_section_is_entered_while_the_gate_is_closed, the_child_of_a_fork_has_one_thread)
+          no_section_is_entered_while_the_gate_is_closed, a_closing_gate_waits_for_nobody_at_it,
+          the_child_of_a_fork_has_one_thread)

@@ -120,7 +120,9 @@ END_TEST
 
 /* ---- Young bits ---- */
 
-static bool is_young(uint32_t block, size_t granule) { return gc__bit_test(heap->space.young[block], granule); }
+static bool is_young(uint32_t block, size_t granule) {
+  return gc__bit_test(heap->space.young[block], granule);
+}
 
 START_TEST(young_bits_are_set_for_whole_ranges) {
   uint64_t state = 2;
@@ -195,8 +197,8 @@ static void fill_tables(uint32_t block, struct block_facts facts, uint64_t *stat
       for (unsigned i = 0; i < class->cell_granules; i++) gc__bit_set(heap->space.young[block], first + i);
     if (choice == 4) live[first + inside] = black;
     if (choice == 5) live[first + inside] = stale_black;
-    expected[cell] = choice == 0 || (facts.is_stamped && (choice == 2 || choice == 3)) ||
-                     (facts.has_black && choice == 4);
+    expected[cell] =
+        choice == 0 || (facts.is_stamped && (choice == 2 || choice == 3)) || (facts.has_black && choice == 4);
   }
   for (unsigned i = class->cell_count * class->cell_granules; i < GC__BLOCK_GRANULES; i++) live[i] = black;
 }
@@ -264,7 +266,9 @@ END_TEST
 
 #if TREFOIL_CHECKS
 
-static void list_without_lock(void *argument) { gc__block_list(heap, *(uint32_t *)argument); }
+static void list_without_lock(void *argument) {
+  gc__block_list(heap, *(uint32_t *)argument);
+}
 static void list_twice(void *argument) {
   list_block(*(uint32_t *)argument);
   list_block(*(uint32_t *)argument);
@@ -281,7 +285,9 @@ END_TEST
 
 #else
 
-START_TEST(misuse_within_the_library_is_caught) { SKIP_TEST("checked in builds with -Dchecks=true"); }
+START_TEST(misuse_within_the_library_is_caught) {
+  SKIP_TEST("checked in builds with -Dchecks=true");
+}
 END_TEST
 
 #endif

@@ -215,7 +215,7 @@ START_TEST(a_finished_sweep_trims) {
 }
 END_TEST
 
-UNIT_MAIN("heap/heap", an_open_heap_is_empty, initial_memory_is_taken_and_kept, a_heap_that_cannot_be_opened_leaves_nothing,
-          epochs_start_over_and_revive_nothing, renumbering_keeps_what_is_live_and_young,
-          stamps_start_over_and_revive_nothing, growth_is_counted, the_reservation_bounds_growth,
-          excess_memory_is_returned_by_halves, a_finished_sweep_trims)
+UNIT_MAIN("heap/heap", an_open_heap_is_empty, initial_memory_is_taken_and_kept,
+          a_heap_that_cannot_be_opened_leaves_nothing, epochs_start_over_and_revive_nothing,
+          renumbering_keeps_what_is_live_and_young, stamps_start_over_and_revive_nothing, growth_is_counted,
+          the_reservation_bounds_growth, excess_memory_is_returned_by_halves, a_finished_sweep_trims)

@@ -1,16 +1,20 @@
-/* tests/unit/heap/large.c - large objects: made, resized in place, freed, and kept off pages that root words point to. */
+/* tests/unit/heap/large.c - large objects: made, resized in place, freed, kept off pages that root words point to. */
 #include "../heap_fixture.h"
 
 static struct heap_fixture fixture;
 static struct gc__heap *const heap = &fixture.heap;
 
-static char *take(size_t pages) { return heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, pages * GC__PAGE_BYTES); }
+static char *take(size_t pages) {
+  return heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, pages * GC__PAGE_BYTES);
+}
 
 static uint32_t first_page(const void *object) {
   return (uint32_t)(gc__space_offset(&heap->space, object) / GC__PAGE_BYTES);
 }
 
-static bool resize(void *object, size_t bytes) { return gc__large_resize(heap, first_page(object), bytes); }
+static bool resize(void *object, size_t bytes) {
+  return gc__large_resize(heap, first_page(object), bytes);
+}
 
 /* Not through the fixture's map, whose lengths do not follow a resize. */
 static void release(void *object) {
@@ -130,13 +134,13 @@ START_TEST(an_object_that_cannot_be_resized_stays) {
   heap_fixture_open(&fixture, 1);
   char *object = take(5), *wall = take(5);
   ck_assert_ptr_eq(wall, object + 5 * GC__PAGE_BYTES);
-  ck_assert(!resize(object, 6 * GC__PAGE_BYTES));                 /* something is behind it */
-  ck_assert(!resize(object, GC__SMALL_MAX_BYTES));                /* would be a small object */
+  ck_assert(!resize(object, 6 * GC__PAGE_BYTES));  /* something is behind it */
+  ck_assert(!resize(object, GC__SMALL_MAX_BYTES)); /* would be a small object */
   ck_assert(!resize(object, SIZE_MAX) && !resize(object, (size_t)1 << 45));
-  ck_assert(!resize(wall, FIXTURE_RESERVE_BYTES));                /* beyond the span */
+  ck_assert(!resize(wall, FIXTURE_RESERVE_BYTES)); /* beyond the span */
   heap_fixture_verify(&fixture);
   fixture.budget.limit_bytes = fixture.budget.used_bytes;
-  ck_assert(!resize(wall, 6 * GC__PAGE_BYTES));                   /* no budget for its memory */
+  ck_assert(!resize(wall, 6 * GC__PAGE_BYTES)); /* no budget for its memory */
   heap_fixture_verify(&fixture);
   fixture.budget.limit_bytes = FIXTURE_LIMIT_BYTES;
   ck_assert(resize(wall, 6 * GC__PAGE_BYTES));

@@ -1,5 +1,5 @@
-/* tests/unit/heap/local.c - pieces, holes, stops and recycled cells of a thread's part of the heap. The fixture checks of
- * each object that it is zero and that nobody else holds its memory. */
+/* tests/unit/heap/local.c - pieces, holes, stops and recycled cells of a thread's part of the heap. The fixture checks
+ * of each object that it is zero and that nobody else holds its memory. */
 #include "../heap_fixture.h"
 
 #define OBJECTS_MOST 20000u
@@ -142,7 +142,8 @@ START_TEST(a_stop_leaves_the_piece_as_it_is) {
 }
 END_TEST
 
-/* A thread that the stop hits between its load of next and its store finds its cell unallocated before and its own after. */
+/* A thread that the stop hits between its load of next and its store finds its cell unallocated before and its own
+ * after. */
 START_TEST(a_stop_in_the_middle_of_a_bump_gives_the_cell_once) {
   heap_fixture_open(&fixture, 2);
   heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, 64);
@@ -150,8 +151,7 @@ START_TEST(a_stop_in_the_middle_of_a_bump_gives_the_cell_once) {
   size_t loaded = cursor->next;
   heap_fixture_trace(&fixture, NULL, 0);
   heap_fixture_sweep(&fixture);
-  for (unsigned i = 0; i < 3000; i++)
-    require(heap_fixture_take(&fixture, 1, GC__KIND_SCANNED, 64) != (void *)loaded);
+  for (unsigned i = 0; i < 3000; i++) require(heap_fixture_take(&fixture, 1, GC__KIND_SCANNED, 64) != (void *)loaded);
   ck_assert_uint_eq(cursor->next, loaded);
   ck_assert(unit_all_zero((void *)loaded, cursor->limit - loaded));
   heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, 64);

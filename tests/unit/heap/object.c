@@ -33,8 +33,14 @@ START_TEST(other_addresses_lead_nowhere) {
   heap_fixture_open(&fixture, 1);
   char *object = heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, 48);
   const char *base = (const char *)heap->space.base;
-  const void *addresses[] = {NULL, &local, base - 1, base + heap->space.span_bytes, base + heap->space.reserved_bytes,
-                             (void *)UINTPTR_MAX, object + 48, (void *)(uintptr_t)unit_run};
+  const void *addresses[] = {NULL,
+                             &local,
+                             base - 1,
+                             base + heap->space.span_bytes,
+                             base + heap->space.reserved_bytes,
+                             (void *)UINTPTR_MAX,
+                             object + 48,
+                             (void *)(uintptr_t)unit_run};
   for (unsigned i = 0; i < COUNT_OF(addresses); i++) {
     require(!heap_fixture_resolves(&fixture, addresses[i]));
     require(!try_free(0, addresses[i]));
@@ -87,7 +93,8 @@ END_TEST
 
 START_TEST(what_a_trace_left_behind_cannot_be_freed) {
   heap_fixture_open(&fixture, 1);
-  void *objects[] = {heap_fixture_take(&fixture, 0, GC__KIND_LEAF, 16), heap_fixture_take(&fixture, 0, GC__KIND_LEAF, 500),
+  void *objects[] = {heap_fixture_take(&fixture, 0, GC__KIND_LEAF, 16),
+                     heap_fixture_take(&fixture, 0, GC__KIND_LEAF, 500),
                      heap_fixture_take(&fixture, 0, GC__KIND_LEAF, 9000)};
   heap_fixture_trace(&fixture, objects, 3);
   heap_fixture_trace(&fixture, NULL, 0);
@@ -100,15 +107,38 @@ END_TEST
 
 START_TEST(freed_bytes_are_counted) {
   heap_fixture_open(&fixture, 2);
-  void *small = heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, 100), *large = heap_fixture_take(&fixture, 0, 0, 50000);
+  void *small = heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, 100),
+       *large = heap_fixture_take(&fixture, 0, 0, 50000);
   size_t handed = heap->handed_since_bytes + fixture.locals[0]->unreported_bytes;
   heap_fixture_free(&fixture, 1, small);
   heap_fixture_free(&fixture, 1, large);
   ck_assert_uint_eq(fixture.locals[1]->freed_bytes, 112 + 13 * 4096);
   ck_assert_uint_eq(fixture.locals[0]->freed_bytes, 0);
-  ck_assert_uint_eq(heap->handed_since_bytes + fixture.locals[0]->unreported_bytes + fixture.locals[1]->unreported_bytes,
+  ck_assert_uint_eq(heap->handed_since_bytes + fixture.locals[0]->unreported_bytes +
+                        fixture.locals[1]->unreported_bytes,
                     handed - 112 - 13 * 4096);
   heap_fixture_close(&fixture);
+}
+END_TEST
+
+/* Young ones and old ones, by a thread that keeps none of them: their blocks are looked at again before others are
+ * made. */
+START_TEST(freed_cells_are_found_again) {
+  static void *objects[4096];
+  for (int is_old = 0; is_old < 2; is_old++) {
+    heap_fixture_open(&fixture, 3);
+    for (unsigned i = 0; i < COUNT_OF(objects); i++) objects[i] = heap_fixture_take(&fixture, 0, GC__KIND_LEAF, 512);
+    gc__local_close(heap, fixture.locals[0]);
+    if (is_old) heap_fixture_trace(&fixture, objects, COUNT_OF(objects));
+    heap_fixture_sweep(&fixture);
+    size_t free_pages = heap->pages.free_pages;
+    for (unsigned i = 0; i < COUNT_OF(objects); i += 2) heap_fixture_free(&fixture, 1, objects[i]);
+    heap_fixture_verify(&fixture);
+    for (unsigned i = 0; i < COUNT_OF(objects) / 2 * 3 / 4; i++) heap_fixture_take(&fixture, 2, GC__KIND_LEAF, 512);
+    ck_assert_uint_eq(heap->pages.free_pages, free_pages);
+    heap_fixture_verify(&fixture);
+    heap_fixture_close(&fixture);
+  }
 }
 END_TEST
 
@@ -158,8 +188,7 @@ static void check_race(size_t bytes, bool is_old) {
   if (is_old) heap_fixture_trace(&fixture, raced, RACED);
   successes = 0;
   pthread_barrier_init(&barrier, NULL, 3);
-  for (unsigned i = 0; i < 3; i++)
-    ck_assert_int_eq(pthread_create(&threads[i], NULL, free_all, fixture.locals[i]), 0);
+  for (unsigned i = 0; i < 3; i++) ck_assert_int_eq(pthread_create(&threads[i], NULL, free_all, fixture.locals[i]), 0);
   for (unsigned i = 0; i < 3; i++) pthread_join(threads[i], NULL);
   ck_assert_uint_eq(successes, RACED);
   for (unsigned i = 0; i < RACED; i++) require(!heap_fixture_resolves(&fixture, raced[i]));
@@ -176,4 +205,5 @@ END_TEST
 
 UNIT_MAIN("heap/object", every_byte_leads_to_its_object, other_addresses_lead_nowhere,
           only_the_start_of_an_object_can_be_freed, a_double_free_is_noticed, what_a_trace_left_behind_cannot_be_freed,
-          freed_bytes_are_counted, freed_memory_forgets_what_it_was, one_of_several_threads_frees_an_object)
+          freed_bytes_are_counted, freed_cells_are_found_again, freed_memory_forgets_what_it_was,
+          one_of_several_threads_frees_an_object)

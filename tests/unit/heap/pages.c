@@ -18,8 +18,12 @@ static void open_pages(uint32_t page_count) {
   ck_assert(gc__pages_grow(&pages, page_count, 1));
 }
 
-static uint32_t page_count(void) { return (uint32_t)(space.span_bytes / GC__PAGE_BYTES); }
-static char *page_address(uint32_t page) { return (char *)space.base + page * GC__PAGE_BYTES; }
+static uint32_t page_count(void) {
+  return (uint32_t)(space.span_bytes / GC__PAGE_BYTES);
+}
+static char *page_address(uint32_t page) {
+  return (char *)space.base + page * GC__PAGE_BYTES;
+}
 
 static size_t table_bytes(void) {
   size_t bytes = 0;
@@ -193,9 +197,9 @@ static void cut_holes(const uint32_t *lengths, unsigned count) {
 }
 
 START_TEST(the_best_fit_is_taken) {
-  static const uint32_t lengths[] = {90, 7, 41, 12, 38, 64, 9, 37, 80, 5, 36};
-  static const uint32_t wanted[] = {36, 6, 8, 40, 10, 65, 37, 38, 81, 50, 5};
-  static const uint32_t expected[] = {36, 7, 9, 41, 12, 80, 37, 38, 90, 64, 5};
+  static const uint32_t lengths[] = {90, 7, 41, 12, 38, 64, 9, 37, 80, 5, 36, 103, 99, 101};
+  static const uint32_t wanted[] = {36, 6, 8, 40, 10, 65, 37, 38, 81, 50, 5, 97, 98, 98};
+  static const uint32_t expected[] = {36, 7, 9, 41, 12, 80, 37, 38, 90, 64, 5, 99, 101, 103};
   open_pages(1024);
   cut_holes(lengths, COUNT_OF(lengths));
   for (unsigned i = 0; i < COUNT_OF(wanted); i++) {

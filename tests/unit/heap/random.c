@@ -1,5 +1,5 @@
-/* tests/unit/heap/random.c - all of the heap at once: random allocation, freeing and traces by several threads, real ones
- * among them, with the fixture's map beside it. */
+/* tests/unit/heap/random.c - all of the heap at once: random allocation, freeing and traces by several threads, real
+ * ones among them, with the fixture's map beside it. */
 #include "../heap_fixture.h"
 
 #include <pthread.h>
@@ -25,11 +25,15 @@ struct workload {
 
 static size_t choose_bytes(uint64_t *state) {
   switch (unit_random_below(state, 40)) {
-  case 0: return 8193 + unit_random_below(state, 30000);
-  case 1: return unit_random_below(state, 8193);
+  case 0:
+    return 8193 + unit_random_below(state, 30000);
+  case 1:
+    return unit_random_below(state, 8193);
   case 2:
-  case 3: return unit_random_below(state, 1000);
-  default: return unit_random_below(state, 100);
+  case 3:
+    return unit_random_below(state, 1000);
+  default:
+    return unit_random_below(state, 100);
   }
 }
 
@@ -100,7 +104,7 @@ static void run_random(uint64_t seed, unsigned traces) {
 }
 
 START_TEST(random_operations_agree_with_a_map) {
-  for (uint64_t seed = 1; seed <= 3; seed++) run_random(seed, 10);
+  for (uint64_t seed = 1; seed <= unit_repetitions(3); seed++) run_random(seed, unit_repetitions(10));
 }
 END_TEST
 
@@ -109,7 +113,7 @@ START_TEST(a_short_budget_changes_nothing_else) {
   heap_fixture_open(&fixture, LOCALS);
   fixture.budget.limit_bytes = (size_t)3 << 20;
   unsigned refusals = 0;
-  for (int step = 0; step < 15000; step++) {
+  for (unsigned step = 0; step < unit_repetitions(8000); step++) {
     unsigned local = (unsigned)unit_random_below(&load.state, LOCALS);
     size_t bytes = choose_bytes(&load.state);
     unsigned char *start = load.count < load.most ? heap_fixture_take(&fixture, local, GC__KIND_SCANNED, bytes) : NULL;
@@ -123,9 +127,9 @@ START_TEST(a_short_budget_changes_nothing_else) {
     uint8_t epoch = heap_fixture_stop(&fixture);
     keep_some(&load, epoch, refusals % 8);
     heap_fixture_restart(&fixture, epoch);
-    heap_fixture_verify(&fixture);
+    if (refusals % 8 == 0) heap_fixture_verify(&fixture);
   }
-  ck_assert_uint_gt(refusals, 10);
+  ck_assert_uint_gt(refusals, unit_repetitions(10));
   heap_fixture_close(&fixture);
   free(load.objects);
 }
@@ -153,7 +157,7 @@ START_TEST(threads_never_share_a_cell) {
   struct worker workers[LOCALS];
   heap_fixture_open(&fixture, LOCALS);
   for (unsigned i = 0; i < LOCALS; i++) workers[i] = (struct worker){.load = workload_new(100 + i), .local = i};
-  for (int round = 0; round < 8; round++) {
+  for (unsigned round = 0; round < unit_repetitions(8); round++) {
     for (unsigned i = 0; i < LOCALS; i++)
       ck_assert_int_eq(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
     for (unsigned i = 0; i < LOCALS; i++) pthread_join(workers[i].thread, NULL);

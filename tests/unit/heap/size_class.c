@@ -44,7 +44,7 @@ END_TEST
 START_TEST(little_is_left_at_the_end_of_a_block) {
   for (unsigned i = 0; i < GC__CLASS_COUNT; i++) {
     const struct gc__size_class *class = &gc__size_classes[i];
-    size_t tail_bytes = GC__BLOCK_BYTES - (size_t)class->cell_count * class->cell_bytes;
+    size_t tail_bytes = GC__BLOCK_BYTES - (size_t) class->cell_count * class->cell_bytes;
     size_t largest = GC__BLOCK_BYTES / class->cell_count / GC__GRANULE_BYTES * GC__GRANULE_BYTES;
     if (class->cell_bytes >= 1024) require(class->cell_bytes == largest);
     require(tail_bytes * 50 <= GC__BLOCK_BYTES);

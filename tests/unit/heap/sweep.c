@@ -76,8 +76,7 @@ START_TEST(sweeping_goes_on_in_small_steps) {
     ck_assert_uint_gt(heap->sweep.next, next);
     next = heap->sweep.next;
     for (uint32_t block = 0; block < next; block++) /* in order of their addresses */
-      require(heap->space.blocks[block].state == GC__BLOCK_NONE ||
-              block == heap_fixture_block_of(&fixture, cells[0]));
+      require(heap->space.blocks[block].state == GC__BLOCK_NONE || block == heap_fixture_block_of(&fixture, cells[0]));
     steps++;
   }
   ck_assert(!gc__sweep_some(heap));

@@ -90,10 +90,14 @@ END_TEST
 
 #else
 
-START_TEST(a_wrong_order_aborts) { SKIP_TEST("ranks are checked in builds with -Dchecks=true"); }
+START_TEST(a_wrong_order_aborts) {
+  SKIP_TEST("ranks are checked in builds with -Dchecks=true");
+}
 END_TEST
 
-START_TEST(a_lock_is_held_by_its_thread_only) { SKIP_TEST("holders are known in builds with -Dchecks=true"); }
+START_TEST(a_lock_is_held_by_its_thread_only) {
+  SKIP_TEST("holders are known in builds with -Dchecks=true");
+}
 END_TEST
 
 #endif

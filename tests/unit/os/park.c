@@ -10,7 +10,9 @@
 
 static volatile unsigned word, sleeping, awake;
 
-static void nap_ms(long ms) { nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL); }
+static void nap_ms(long ms) {
+  nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+}
 
 /* With no bound: a lost wake-up shows as a test that never ends. */
 static void *wait_for_change(void *argument) {

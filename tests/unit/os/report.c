@@ -48,10 +48,18 @@ START_TEST(a_closed_standard_error_is_survived) {
 }
 END_TEST
 
-static void misuse(void *argument) { gc__misuse("%s: %p: went wrong", "gc_test", argument); }
-static void fail_check(void *argument) { gc__check_failed("file.c", 12, argument); }
-static void break_invariant(void *argument) { gc__verify(argument != NULL, "test.name"); }
-static void break_claim(void *argument) { GC__CHECK(argument == NULL); }
+static void misuse(void *argument) {
+  gc__misuse("%s: %p: went wrong", "gc_test", argument);
+}
+static void fail_check(void *argument) {
+  gc__check_failed("file.c", 12, argument);
+}
+static void break_invariant(void *argument) {
+  gc__verify(argument != NULL, "test.name");
+}
+static void break_claim(void *argument) {
+  GC__CHECK(argument == NULL);
+}
 
 START_TEST(misuse_and_broken_invariants_abort) {
   static char one[1], text[4096];

@@ -126,8 +126,10 @@ START_TEST(thread_local_data_of_a_library_is_found_once_it_is_touched) {
   struct gc__tls_module added = find_new_module(before, count);
   ck_assert_uint_ge(added.bytes, 32 * sizeof(size_t));
   if (!gc__os_thread_pointer()) SKIP_TEST("the C library's table of thread-local data is not known here");
-  uintptr_t local = (uintptr_t)call_module(module.handle, "module_local_address");
   struct gc__range range = gc__os_thread_local(gc__os_thread_pointer(), added.id, added.bytes);
+  ck_assert_uint_eq(range.start, range.end); /* this thread has none of it yet */
+  uintptr_t local = (uintptr_t)call_module(module.handle, "module_local_address");
+  range = gc__os_thread_local(gc__os_thread_pointer(), added.id, added.bytes);
   ck_assert(range.start < local && local + sizeof(size_t) <= range.end);
   dlclose(module.handle);
   gc__segments_close(&segments);

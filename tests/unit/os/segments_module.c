@@ -9,6 +9,12 @@ size_t *module_data_address(void);
 size_t *module_bss_address(void);
 size_t *module_local_address(void);
 
-size_t *module_data_address(void) { return module_data; }
-size_t *module_bss_address(void) { return &module_bss[8191]; }
-size_t *module_local_address(void) { return &module_local[31]; }
+size_t *module_data_address(void) {
+  return module_data;
+}
+size_t *module_bss_address(void) {
+  return &module_bss[8191];
+}
+size_t *module_local_address(void) {
+  return &module_local[31];
+}

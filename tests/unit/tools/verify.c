@@ -20,8 +20,12 @@ static void fill_heap(void) {
   for (unsigned i = 0; i < 500; i++) ck_assert_ptr_nonnull(gc_alloc(48));
 }
 
-static size_t granule_of(const void *object) { return gc__space_offset(&heap->space, object) / GC__GRANULE_BYTES; }
-static uint32_t block_of(const void *object) { return (uint32_t)(granule_of(object) / GC__BLOCK_GRANULES); }
+static size_t granule_of(const void *object) {
+  return gc__space_offset(&heap->space, object) / GC__GRANULE_BYTES;
+}
+static uint32_t block_of(const void *object) {
+  return (uint32_t)(granule_of(object) / GC__BLOCK_GRANULES);
+}
 static void verify(void *nothing) {
   (void)nothing;
   gc__verify_heap(collector);
@@ -43,8 +47,12 @@ static void change_shape(void) {
   gc__entry_set(&heap->space, block, entry);
 }
 
-static void forget_block(void) { heap->space.blocks[block_of(kept[1])].state = GC__BLOCK_NONE; }
-static void mark_middle(void) { heap->space.live[granule_of(kept[1]) + 1] = heap->epoch; }
+static void forget_block(void) {
+  heap->space.blocks[block_of(kept[1])].state = GC__BLOCK_NONE;
+}
+static void mark_middle(void) {
+  heap->space.live[granule_of(kept[1]) + 1] = heap->epoch;
+}
 
 static void forget_owner(void) {
   gc__word_set(&heap->space.blocks[pending_cursor()->block].owner, 0);
@@ -56,10 +64,18 @@ static void list_in_wrong_place(void) {
       heap->available[GC__KIND_LEAF][class + 1] = heap->available[GC__KIND_SCANNED][class];
 }
 
-static void forget_head(void) { heap->space.run_heads[granule_of(kept[100]) / GC__PAGE_GRANULES + 1] = 0; }
-static void lose_pages(void) { heap->pages.free_pages--; }
-static void write_pending(void) { *(size_t *)pending_cursor()->next = 1; }
-static void mark_pending(void) { heap->space.live[granule_of((void *)pending_cursor()->next)] = heap->epoch; }
+static void forget_head(void) {
+  heap->space.run_heads[granule_of(kept[100]) / GC__PAGE_GRANULES + 1] = 0;
+}
+static void lose_pages(void) {
+  heap->pages.free_pages--;
+}
+static void write_pending(void) {
+  *(size_t *)pending_cursor()->next = 1;
+}
+static void mark_pending(void) {
+  heap->space.live[granule_of((void *)pending_cursor()->next)] = heap->epoch;
+}
 
 static void free_pending(void) {
   struct gc__cursor *cursor = pending_cursor();
@@ -78,9 +94,9 @@ START_TEST(each_broken_invariant_is_named) {
     void (*damage)(void);
     const char *words;
   } damages[] = {
-      {change_shape, "[space.entry]"},  {forget_block, "[space.entry]"},  {mark_middle, "[space.live]"},
-      {forget_owner, "[block.owner]"},  {list_in_wrong_place, "[block.listed]"}, {forget_head, "[pages.heads]"},
-      {lose_pages, "[pages.counts]"},   {write_pending, "[local.pending]"}, {mark_pending, "[local.pending]"},
+      {change_shape, "[space.entry]"},   {forget_block, "[space.entry]"},         {mark_middle, "[space.live]"},
+      {forget_owner, "[block.owner]"},   {list_in_wrong_place, "[block.listed]"}, {forget_head, "[pages.heads]"},
+      {lose_pages, "[pages.counts]"},    {write_pending, "[local.pending]"},      {mark_pending, "[local.pending]"},
       {free_pending, "[local.pending]"},
   };
   char text[4096];

@@ -2,7 +2,8 @@
  *
  * The report is one line of JSON on standard output:
  *   {"workload":S,"peer":S,"version":S,"mode":S,"markers":N,"parameters":{S:N},"start_ns":N,
- *    "wall_ns":N,"cpu_ns":N,"allocations":N,"minor_collections":N,"full_collections":N,"heap_bytes":N,"figures":{S:X},
+ *    "wall_ns":N,"cpu_ns":N,"allocations":N,"minor_collections":N,"full_collections":N,"heap_bytes":N,"live_bytes":N,
+ *    "figures":{S:X},
  *    "pauses":[[kind,start_ns,length_ns],...]}
  * mode is "" for a peer that has none. start_ns is when the timed part began, by CLOCK_MONOTONIC. The pauses are those
  * since then, with kind 0 (minor) or 1 (full) and the start counted from there; none where the peer writes them itself.
@@ -98,19 +99,35 @@ static uint64_t read_clock_ns(clockid_t clock) {
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-uint64_t bench_now_ns(void) { return read_clock_ns(CLOCK_MONOTONIC); }
+uint64_t bench_now_ns(void) {
+  return read_clock_ns(CLOCK_MONOTONIC);
+}
 
 void bench_clock_start(void) {
   start_cpu_ns = read_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
   start_ns = bench_now_ns();
 }
 
+/* A build with -DBENCH_SLOWDOWN_PERCENT=10 takes that much longer for every timed part: for trying out --compare. */
+#ifndef BENCH_SLOWDOWN_PERCENT
+#define BENCH_SLOWDOWN_PERCENT 0
+#endif
+
+static void be_slower(void) {
+  uint64_t cpu_ns = read_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start_cpu_ns;
+  uint64_t until_ns = start_cpu_ns + cpu_ns + cpu_ns * BENCH_SLOWDOWN_PERCENT / 100;
+  while (read_clock_ns(CLOCK_PROCESS_CPUTIME_ID) < until_ns) continue;
+}
+
 void bench_clock_stop(void) {
+  if (BENCH_SLOWDOWN_PERCENT != 0) be_slower();
   elapsed_ns = bench_now_ns() - start_ns;
   elapsed_cpu_ns = read_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start_cpu_ns;
 }
 
-uint64_t bench_elapsed_ns(void) { return elapsed_ns; }
+uint64_t bench_elapsed_ns(void) {
+  return elapsed_ns;
+}
 
 /* ---- Pauses ------------------------------------------------------------------------------------------------- */
 
@@ -145,7 +162,9 @@ size_t bench_pauses_count(void) {
   return count < PAUSES_MAX ? count : PAUSES_MAX;
 }
 
-uint64_t bench_pause_length_ns(size_t index) { return pauses[index].length_ns_and_kind >> 1; }
+uint64_t bench_pause_length_ns(size_t index) {
+  return pauses[index].length_ns_and_kind >> 1;
+}
 
 /* ---- Report ------------------------------------------------------------------------------------------------- */
 
@@ -189,8 +208,11 @@ bool bench_report_write(FILE *out) {
   write_parameters(out);
   fprintf(out, "},\"start_ns\":%" PRIu64 ",\"wall_ns\":%" PRIu64 ",\"cpu_ns\":%" PRIu64 ",\"allocations\":%" PRIu64,
           start_ns, elapsed_ns, elapsed_cpu_ns, report->allocations);
-  fprintf(out, ",\"minor_collections\":%" PRIu64 ",\"full_collections\":%" PRIu64 ",\"heap_bytes\":%" PRIu64,
-          report->total.minor_collections, report->total.full_collections, report->total.heap_bytes);
+  fprintf(out,
+          ",\"minor_collections\":%" PRIu64 ",\"full_collections\":%" PRIu64 ",\"heap_bytes\":%" PRIu64
+          ",\"live_bytes\":%" PRIu64,
+          report->total.minor_collections, report->total.full_collections, report->total.heap_bytes,
+          report->live_bytes);
   fprintf(out, ",\"figures\":{");
   write_figures(out);
   fprintf(out, "},\"pauses\":[");

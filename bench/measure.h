@@ -30,6 +30,7 @@ struct bench_report {
   char version[64];
   unsigned markers; /* 0: the peer does not mark */
   uint64_t allocations;
+  uint64_t live_bytes; /* the most that a collection found reachable; 0: the peer was not asked, or does not tell */
   struct bench_counters before, total;
 };
 extern struct bench_report bench_report;

@@ -37,7 +37,9 @@ static inline void bench_time_start(void) {
   bench_clock_start();
 }
 
-static inline void bench_time_stop(void) { bench_clock_stop(); }
+static inline void bench_time_stop(void) {
+  bench_clock_stop();
+}
 
 /* What the collector did since bench_time_start. */
 static inline struct bench_counters bench_counters_since_start(void) {
@@ -53,6 +55,8 @@ static inline int bench_finish_to(FILE *out, uint64_t allocations) {
   return bench_report_write(out) ? 0 : 1;
 }
 
-static inline int bench_finish(uint64_t allocations) { return bench_finish_to(stdout, allocations); }
+static inline int bench_finish(uint64_t allocations) {
+  return bench_finish_to(stdout, allocations);
+}
 
 #endif

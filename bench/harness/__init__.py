@@ -9,9 +9,21 @@ launch    one process: started, watched, its report read
 stats_file  the library's own report of a program
 schedule  all processes, interleaved, with the time left
 figures   medians, percentiles, ratios: arithmetic only
-rows      from runs to the rows of a table
+utilisation  minimum mutator utilisation, from a list of pauses
+rows      from runs to the rows of a table, the overhead over the lower bound among them
 table     the tables, as text
+heap_sizes  time against heap size
 claims    what this project promises, against what was measured
+suite     all of that, workload by workload
+linkage   whether a program is linked with the library
+own       somebody's own program in every mode
+recommend  which mode to choose for it, and why
+gnuplot   one plot
+plots     all plots of the report
+report    the report, one HTML file
 results   the JSON file
+kept      the programs of a run, kept for a comparison
+signed_rank  the statistics of a comparison: arithmetic only
+compare   an older build against this one
 main      the order of things
 """

@@ -16,22 +16,46 @@ PEERS = {
 }
 COLLECTORS = ("trefoil", "bdwgc")
 MODES = ("mark-sweep", "generational", "refcount")
+TRACKINGS = ("auto", "pages", "protect", "barrier", "none")
 
 NOT_TRACED = "marks nothing: marking is what is measured here"
 NO_FALSE_POINTERS = "frees by hand: a value that looks like a pointer changes nothing"
-NEVER_FREES = "the program has no calls to free"
+NEVER_FREES = "the program has no calls to free: malloc and its kin keep all that it ever asked for"
 
 
 class Configuration(NamedTuple):
     peer: str
     mode: Optional[str]  # None for malloc
     markers: int  # 0 for malloc
+    tracking: Optional[str] = None  # None: what the library chooses
+    nursery_bytes: int = 0  # 0: what the library chooses
+    heap_bytes: int = 0  # what the heap may take; 0: what the collector chooses
+    growth_percent: int = 0  # of the live heap until a collection; 0: what the collector chooses
 
     def label(self, with_markers=True):
         name = f"trefoil {self.mode}" if self.peer == "trefoil" else self.peer
+        if self.tracking:
+            name += f", {self.tracking}"
+        if self.nursery_bytes:
+            name += f", nursery {readable(self.nursery_bytes)}"
         if self.markers and with_markers:
             name += f", {self.markers} marker" + ("s" if self.markers > 1 else "")
         return name
+
+
+def from_saved(entry):
+    """The configuration in an entry of a file of results."""
+    return Configuration(*(entry[field] for field in Configuration._fields))
+
+
+def readable(value):
+    """A number with the largest binary suffix that keeps it whole, from 1M on; other values as they are."""
+    if not isinstance(value, int):
+        return str(value)
+    for suffix, bits in (("G", 30), ("M", 20)):
+        if value >= 1 << bits and value % (1 << bits) == 0:
+            return f"{value >> bits}{suffix}"
+    return str(value)
 
 
 class Column(NamedTuple):
@@ -51,13 +75,16 @@ class Workload:
     seconds: float  # of one full run, roughly: the first guess of the time left
     warm_bytes: int  # of memory before the first run; later ones go by what was used
     rounds: int = 5
-    quick_rounds: int = 3
+    quick_rounds: int = 2
     markers: tuple = (0,)  # counts that collectors run with; 0: one for each processor
     columns: tuple = ()
     left_out: dict = field(default_factory=dict)  # peer: why
     above_empty: bool = False  # its peak memory is also told less that of EMPTY
     sized: bool = False  # --size sets its parameter 'size'
     program: Optional[str] = None  # an example program instead of a workload on the shim: what its arguments are
+    note: Optional[str] = None  # what a reader of its table must know
+    heap_sizes_full: Optional[dict] = None  # parameters when it is run with heaps of several sizes; None: it is not
+    heap_sizes_quick: Optional[dict] = None
 
 
 def malloc_peers(reason):
@@ -68,6 +95,7 @@ WORKLOADS = {w.name: w for w in (
     Workload(
         "binary-trees", "short-lived trees of 16-byte nodes beside a long-lived one",
         full={"depth": 18}, quick={"depth": 15}, seconds=1.5, warm_bytes=100 * MIB, rounds=7,
+        heap_sizes_full={"depth": 18}, heap_sizes_quick={"depth": 16},
         columns=(Column("allocation_ns", "ns/alloc"),)),
     Workload(
         "gcbench", "trees built from either end, a long-lived tree, an array (Ellis, Kovac, Boehm)",
@@ -76,12 +104,13 @@ WORKLOADS = {w.name: w for w in (
     Workload(
         "live", "a live heap in 32-byte objects under churn: the churn is timed",
         full={"size": 1024 * MIB}, quick={"size": 64 * MIB}, seconds=8, warm_bytes=2900 * MIB, rounds=3,
-        markers=(1, 0), sized=True,
+        markers=(1, 0), sized=True, heap_sizes_full={"size": 256 * MIB, "collections": 0},
+        heap_sizes_quick={"size": 32 * MIB, "collections": 0},
         columns=(Column("allocation_ns", "ns/alloc"),)),
     Workload(
         "live-random", "the same objects linked at random: explicit collections with one marker",
         full={"size": 1024 * MIB}, quick={"size": 64 * MIB}, seconds=15, warm_bytes=2000 * MIB, rounds=3,
-        quick_rounds=2, markers=(1,), sized=True, left_out=malloc_peers(NOT_TRACED),
+        markers=(1,), sized=True, left_out=malloc_peers(NOT_TRACED),
         columns=(Column("mark_ns_per_object", "ns/object"),)),
     Workload(
         "two-threads", "objects of mixed sizes up to 8 KiB, by one thread and by two",
@@ -104,7 +133,37 @@ WORKLOADS = {w.name: w for w in (
     Workload(
         "concordance", "the example program: an index of every identifier in the files of a folder",
         full={"path": "/usr/include"}, quick={"path": "/usr/include"}, seconds=1, warm_bytes=250 * MIB, rounds=7,
-        left_out=malloc_peers(NEVER_FREES), program="-s {path}"),
+        program="-s {path}", note=NEVER_FREES),
+    Workload(
+        "scheme", "the example program: an interpreter that runs its own scripts, several times over",
+        full={"passes": 5}, quick={"passes": 1}, seconds=2.2, warm_bytes=250 * MIB, program="{scripts}",
+        note=NEVER_FREES),
+    Workload(
+        "lru-cache", "a cache of strings that forgets what was used least recently",
+        full={"capacity": 200000, "operations": 2000000}, quick={"capacity": 20000, "operations": 200000}, seconds=2.5,
+        warm_bytes=350 * MIB, heap_sizes_full={"capacity": 200000, "operations": 2000000},
+        heap_sizes_quick={"capacity": 20000, "operations": 200000}, columns=(Column("operation_ns", "ns/request"),)),
+    Workload(
+        "old-graph", "links of a graph of old objects change, new small objects are hung on old ones",
+        full={"size": 128 * MIB, "operations": 10000000}, quick={"size": 16 * MIB, "operations": 1000000}, seconds=3,
+        warm_bytes=400 * MIB, sized=True, columns=(Column("operation_ns", "ns/op"),)),
+    Workload(
+        "larson", "four threads at a time that hand their objects to the next four (Larson and Krishnan)",
+        full={"rounds": 30}, quick={"rounds": 4}, seconds=2, warm_bytes=100 * MIB,
+        columns=(Column("operations_per_s", "M ops/s", 1e6),)),
+    Workload(
+        "large-arrays", "arrays of 16 KiB to 4 MiB, of numbers and of pointers",
+        full={"window": 128, "operations": 3000}, quick={"window": 32, "operations": 600}, seconds=1,
+        warm_bytes=300 * MIB),
+    Workload(
+        "fragmentation", "sizes that drift from 32 bytes to 4 KiB and back, with survivors of each phase",
+        full={"size": 32 * MIB, "turnover_percent": 100}, quick={"size": 4 * MIB, "turnover_percent": 100}, seconds=3,
+        warm_bytes=300 * MIB, columns=(Column("memory_over_live", "memory/live", 1, 2),)),
+    Workload(
+        "real-sizes", "sizes and lifetimes recorded of gcc, CPython, perl and SQLite (bench/sizes/programs.h)",
+        full={"operations": 2000000}, quick={"operations": 200000}, seconds=1, warm_bytes=100 * MIB,
+        columns=(Column("cc1_ns", "gcc ns", 1, 0), Column("python_ns", "python", 1, 0),
+                 Column("perl_ns", "perl", 1, 0), Column("sqlite_ns", "sqlite", 1, 0))),
 )}
 
 # Not part of the suite: a peer that starts and ends, which tells its version and what it takes to hold nothing.

@@ -1,9 +1,11 @@
 """One process: started through the launcher (bench/launch.c), watched, its report read.
 
-The result is a run, a dict: "failure" is None or the reason in one line; "wall_ns", "user_ns", "system_ns" and
-"peak_bytes" are the launcher's, of the whole process; "report" is the line that the workload printed about its timed
-part (see bench/measure.c), and "figures" are the workload's own, taken out of it. A run that failed has what is known.
+The result is a run, a dict: "failure" is None or the reason in one line; "wall_ns", "user_ns", "system_ns",
+"peak_bytes" and "mean_bytes" (resident memory) are the launcher's, of the whole process; "report" is the line that the
+workload printed about its timed part (see bench/measure.c), and "figures" are the workload's own, taken out of it. A
+run that failed has what is known.
 """
+import hashlib
 import json
 import os
 import signal
@@ -12,7 +14,8 @@ import tempfile
 
 from . import machine, stats_file
 
-REPORT_KEYS = {"workload", "peer", "version", "start_ns", "wall_ns", "allocations", "figures", "pauses"}
+REPORT_KEYS = {"workload", "peer", "version", "start_ns", "wall_ns", "cpu_ns", "allocations", "figures", "pauses"}
+MEASURES = ("wall_ns", "user_ns", "system_ns", "peak_bytes", "mean_bytes")
 NO_REPORT = "ended without a report"
 
 
@@ -22,9 +25,22 @@ def environment_of(configuration, report_path):
         environment["TREFOIL_MODE"] = configuration.mode
         environment["TREFOIL_MARKERS"] = str(configuration.markers)
         environment["TREFOIL_STATS"] = report_path
+        if configuration.tracking:
+            environment["TREFOIL_TRACKING"] = configuration.tracking
+        if configuration.nursery_bytes:
+            environment["TREFOIL_NURSERY"] = str(configuration.nursery_bytes)
+        if configuration.heap_bytes:
+            environment["TREFOIL_LIMIT"] = str(configuration.heap_bytes)
+        if configuration.growth_percent:
+            environment["TREFOIL_GROWTH"] = str(configuration.growth_percent)
+    else:
+        environment["BENCH_REPORT"] = report_path
     if configuration.peer == "bdwgc":
         environment["GC_MARKERS"] = str(configuration.markers)
-        environment["BENCH_REPORT"] = report_path
+        if configuration.heap_bytes:  # all of it, before the first collection
+            environment["GC_MAXIMUM_HEAP_SIZE"] = str(configuration.heap_bytes)
+            environment["GC_INITIAL_HEAP_SIZE"] = str(configuration.heap_bytes)
+            environment["GC_FREE_SPACE_DIVISOR"] = "1"
     return environment
 
 
@@ -86,44 +102,59 @@ def read_report(configuration, stdout, path, is_program):
     return report, None if report else NO_REPORT
 
 
+def digest(text):
+    """The text itself where it is short: enough to tell whether two programs print the same."""
+    return text if len(text) <= 200 else hashlib.sha256(text.encode()).hexdigest()
+
+
 def failed(reason):
     return {"failure": reason, "report": None, "figures": {}}
 
 
-def start(launcher, command, environment, warm_bytes, limit_s, outcome_path):
+def start(launcher, command, environment, warm_bytes, limit_s, outcome_path, input_path=None):
     """The ended launcher process and the outcome that it wrote, None if it could not."""
     warm_bytes = min(warm_bytes, machine.memory_bytes("MemAvailable") * 8 // 10)
-    done = subprocess.run([launcher, outcome_path, str(warm_bytes), str(limit_s)] + command,
-                          env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True, errors="replace")
+    with open(input_path or os.devnull, "rb") as stdin:
+        done = subprocess.run([launcher, outcome_path, str(warm_bytes), str(limit_s)] + command,
+                              env=environment, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, errors="replace")
     if done.returncode != 0:
         return done, None
     with open(outcome_path, encoding="utf-8") as file:
         return done, json.load(file)
 
 
-def run(launcher, command, configuration, warm_bytes, limit_s, is_program=False):
+def run(launcher, command, configuration, warm_bytes, limit_s, is_program=False, extra=None,
+        input_path=None):
     """Runs the command under this configuration. Never raises for what the program does.
 
-    is_program: an example program, whose standard output is kept as "output" and whose whole time counts.
+    extra: more variables of the environment. input_path: its standard input; None: nothing.
+
+    is_program: an example program, whose standard output, or its digest, is kept as "output", and whose whole time
+    counts.
     """
     if not os.path.exists(command[0]):
         return failed(f"{os.path.basename(command[0])} was not built")
     with tempfile.TemporaryDirectory(prefix="trefoil-bench-") as folder:
         report_path = os.path.join(folder, "report")
-        environment = environment_of(configuration, report_path)
-        done, outcome = start(launcher, command, environment, warm_bytes, limit_s, os.path.join(folder, "outcome"))
+        environment = {**environment_of(configuration, report_path), **(extra or {})}
+        done, outcome = start(launcher, command, environment, warm_bytes, limit_s, os.path.join(folder, "outcome"),
+                              input_path)
         if outcome is None:
             return failed(f"the launcher failed: {last_line(done.stderr)}")
         result = failed(failure_of(outcome, done.stderr, limit_s))
-        result.update({key: outcome[key] for key in ("wall_ns", "user_ns", "system_ns", "peak_bytes")})
+        result.update({key: outcome[key] for key in MEASURES})
+        result["mean_bytes"] = result["mean_bytes"] or result["peak_bytes"]  # too short to be sampled
         if result["failure"]:
+            if is_program:  # what its library could still tell
+                result["report"], _ = read_report(configuration, done.stdout, report_path, is_program)
             return result
         result["report"], result["failure"] = read_report(configuration, done.stdout, report_path, is_program)
     if result["failure"]:
         return result
     result["figures"] = result["report"].pop("figures")
     if is_program:
-        result["output"] = done.stdout
+        result["output"] = digest(done.stdout)
         result["report"]["wall_ns"] = result["wall_ns"]
+        result["report"]["cpu_ns"] = result["user_ns"] + result["system_ns"]
     return result

@@ -1,21 +1,28 @@
-"""The order of things in bench/run."""
+"""The order of things in bench/run: the suite, a program of one's own, or the comparison of two builds."""
 import os
-import subprocess
 import sys
 import time
 
-from . import build, catalog, claims, machine, options as option, packages, results, rows, schedule, table
+from . import (build, catalog, compare, heap_sizes, kept, linkage, machine, options as option, own, packages, recommend,
+               report, results, rows, suite, table)
 
 
-def say(text=""):
-    print(text, flush=True)
+class Transcript:
+    """What is printed, kept for the file that goes with the results."""
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, text=""):
+        self.lines.append(text)
+        print(text, flush=True)
 
 
 def complain(text):
     print(f"bench/run: {text}", file=sys.stderr, flush=True)
 
 
-def print_list():
+def print_list(say):
     for title, names in (("workloads", {name: w.summary for name, w in catalog.WORKLOADS.items()}),
                          ("modes", {name: "" for name in catalog.MODES}), ("peers", catalog.PEERS)):
         say(f"{title}:")
@@ -23,115 +30,204 @@ def print_list():
             say(f"  {name.ljust(14)}{text}".rstrip())
 
 
-def modes_of_build(folder):
-    """The modes that the library has, as it says itself."""
-    environment = {name: value for name, value in os.environ.items() if name != "TREFOIL_MODE"}
-    done = subprocess.run([os.path.join(folder, "empty-trefoil"), "modes=1"], capture_output=True, text=True,
-                          env=environment)
-    if done.returncode != 0:
-        raise build.Failed(f"empty-trefoil modes=1: status {done.returncode}: {done.stderr.strip()}")
-    return done.stdout.split()
+def build_directory(options):
+    return os.path.abspath(options.build or os.path.join(build.source_root(), "build", "bench"))
 
 
-def settle_modes(options, folder):
-    """Leaves the modes of this build in the options; raises Unknown for one that was named and is not there."""
-    available = modes_of_build(folder)
-    absent = [mode for mode in options.modes if mode not in available]
-    if absent and options.modes_named:
-        raise option.Unknown(f"this version of the library has no mode {', '.join(absent)}; "
-                             f"it has: {', '.join(available)}")
-    options.modes = [mode for mode in options.modes if mode in available]
+def show_state(text):
+    """On a terminal, until something else is printed."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="\r", file=sys.stderr, flush=True)
 
 
-def versions(folder, options):
-    """{name: version}, each as the program that uses it tells."""
-    source = build.source_version()
-    runner = schedule.Runner(folder, options, schedule.Progress([]))
-    found = {}
-    for peer in ["trefoil"] + options.peers:
-        configuration = catalog.Configuration(peer, options.modes[0] if peer == "trefoil" else None, 1)
-        run = runner.run_once(catalog.EMPTY, configuration, 0)
-        found[peer] = run["report"]["version"] if run["report"] else f"does not run: {run['failure']}"
-    if source:
-        found["trefoil"] += f" ({source})"
-    found["compiler"] = build.compiler_version()
-    return found
+def prepare(options, say):
+    """Packages and the build. Returns the folder of the programs."""
+    packages.ensure(options.peers, say, wants_plots=options.report != "none")
+    show_state("building ...")
+    return build.build(build_directory(options))
 
 
-def measure(options, folder, document):
-    """Runs every workload and prints its table. Result: {workload: (parameters, rows)}."""
-    runner = schedule.Runner(folder, options, schedule.Progress(schedule.tasks(options)))
-    outcome = {}
-    for name in options.only:
-        workload = catalog.WORKLOADS[name]
-        parameters = option.parameters(options, workload)
-        runs = runner.run_workload(workload)
-        results.add_workload(document, workload, parameters, runs)
-        found = rows.make_rows(runs)
-        outcome[name] = (parameters, found)
-        left_out = {peer: why for peer, why in workload.left_out.items() if peer in options.peers}
-        for line in table.workload_table(workload, parameters, option.rounds(options, workload), found, left_out):
-            say(line)
-        say()
-    return outcome
+def describe(options):
+    show_state("looking at the machine ...")
+    description = machine.describe(options.processors)
+    description["date"] = time.strftime("%Y-%m-%d %H:%M %Z")
+    return description
 
 
-def print_claims(outcome):
-    told = claims.check(outcome)
-    if not told:
-        return
-    say("What the project promises:")
-    for line in table.align([claims.cells(claim, value) for claim, value in told], left=2):
-        say("  " + line)
+class Paths:
+    """Where the files of a run go. Those that were named are checked before an hour is measured."""
+
+    def __init__(self, options):
+        directory = build_directory(options)
+        kind = "program-" if options.program else ""
+        self.json = options.json or os.path.join(directory, kind + "results.json")
+        self.report = options.report or os.path.join(directory, kind + "report.html")
+        if self.report == "none":
+            self.report = None
+        self.saved = None
+        if options.save_results is not None:
+            name = options.save_results or time.strftime("%Y-%m-%d")
+            self.saved = os.path.join(build.source_root(), "bench", "results", name)
+        for path in (options.json, self.report if options.report else None):
+            if path:
+                results.check_writable(path)
 
 
-def print_footer(bystanders, start_s):
+def footer(bystanders, start_s):
     minutes, seconds = divmod(round(time.monotonic() - start_s), 60)
     share = bystanders.share()
     others = "" if share is None else f"; other processes took {share * 100:.0f} % of the processors meanwhile"
-    say(f"measured in {minutes} min {seconds} s{others}")
+    return f"measured in {minutes} min {seconds} s{others}"
 
 
-def prepare(options):
-    """Packages and the build. Returns the folder of the programs."""
-    packages.ensure(options.peers, say)
-    directory = options.build or os.path.join(build.source_root(), "build", "bench")
-    if sys.stderr.isatty():
-        print("building ...", end="\r", file=sys.stderr, flush=True)
-    return build.build(directory)
+def write_text(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def write_results(paths, document, transcript, make_page):
+    """The files that are always written, and those of --save-results, in which no path of this machine stands.
+
+    The page comes last: whatever becomes of it, the runs are safe.
+    """
+    results.write(paths.json, document)
+    print(f"every run: {paths.json}", flush=True)
+    if paths.saved:
+        os.makedirs(os.path.dirname(paths.saved), exist_ok=True)
+        document["programs"]["folder"] = None
+        results.write(paths.saved + ".json", document)
+        write_text(paths.saved + ".txt", "\n".join(transcript.lines) + "\n")
+    if paths.report:
+        page = make_page()
+        write_text(paths.report, page)
+        print(f"report:    {paths.report}")
+        if paths.saved:
+            write_text(paths.saved + ".html", page)
+    if paths.saved:
+        print(f"saved:     {paths.saved}.*")
+
+
+def run_suite(options):
+    start_s = time.monotonic()
+    transcript, paths = Transcript(), Paths(options)
+    say = transcript.say
+    folder = prepare(options, say)
+    suite.settle_modes(options, folder)
+    description = describe(options)
+    versions = suite.versions(folder, options)
+    suite.say_block(say, table.header(description, versions))
+    document = results.start(description, versions, options, build.source_state())
+    document["programs"] = kept.keep(build_directory(options))
+    bystanders = machine.Bystanders()
+    outcome = suite.measure_workloads(options, folder, document, say)
+    suite.say_block(say, table.utilisation_table(outcome))
+    measurements = suite.measure_heap_sizes(options, folder, document, say)
+    suite.say_block(say, table.best_table(outcome))
+    suite.say_block(say, suite.claim_lines(outcome))
+    document["other_processes_share"] = bystanders.share()
+    say(footer(bystanders, start_s))
+    write_results(paths, document, transcript,
+                  lambda: report.page(description, versions, outcome, measurements))
+    return 1 if suite.has_failures(outcome) else 0
+
+
+def run_program(options):
+    start_s = time.monotonic()
+    transcript, paths = Transcript(), Paths(options)
+    say = transcript.say
+    if options.input:
+        with open(options.input, "rb"):
+            pass
+    linkage.check(options.program[0])
+    launcher = build.build_launcher(build_directory(options))
+    description = describe(options)
+    bystanders = machine.Bystanders()
+    measurement = own.measure(options, launcher)
+    found = rows.make_rows(measurement.runs)
+    workload = own.workload_of(options.program)
+    versions = own.versions(measurement)
+    suite.say_block(say, table.header(description, versions))
+    suite.say_block(say, table.workload_table(workload, {}, own.rounds(options), found, {}))
+    suite.say_block(say, own.left_out_lines(measurement))
+    outcome = {workload.name: ({}, found)}
+    suite.say_block(say, table.utilisation_table(outcome))
+    advice = list(recommend.lines(found))
+    suite.say_block(say, advice)
+    say(footer(bystanders, start_s))
+    document = results.start(description, versions, options)
+    results.add_workload(document, workload, {}, measurement.runs)
+    if not options.report and not report.can_plot():
+        paths.report = None
+    write_results(paths, document, transcript, lambda: report.page(description, versions, outcome, [], advice))
+    return 1 if suite.has_failures(outcome) else 0
+
+
+def run_compare(options):
+    start_s = time.monotonic()
+    say = Transcript().say
+    document = results.load(options.compare)
+    options.report, options.peers = "none", []
+    folder, directory = prepare(options, say), build_directory(options)
+    suite.settle_modes(options, folder)
+    show_state("looking for the old programs ...")
+    old = kept.get(document, directory, options.compare)
+    compared, absent = compare.rows_of(document, options)
+    if not compared:
+        raise compare.Nothing(f"{options.compare}: none of its rows can be run by this build")
+    suite.say_block(say, table.header(describe(options), suite.versions(folder, options)))
+    new = kept.keep(directory)
+    same = " (the same programs)" if kept.identity(old) == new["id"] else ""
+    say(f"against {options.compare}: trefoil {document['versions']['trefoil']}, {document['machine']['date']}{same}")
+    suite.say_block(say, [f"not in this build: {', '.join(absent)}"] if absent else [])
+    bystanders = machine.Bystanders()
+    pairs = compare.Pairs(old, new["folder"], os.path.join(folder, "launch"), options, compared)
+    measured = pairs.run_all()
+    found = compare.findings(measured)
+    suite.say_block(say, compare.table_lines(found))
+    failures = compare.failures(measured)
+    suite.say_block(say, (f"  {key.workload}, {key.configuration.label()}: {which} build FAILED: {why}"
+                          for key, which, why in failures))
+    suite.say_block(say, compare.verdict_lines(found, pairs.count))
+    say(footer(bystanders, start_s))
+    if any(which == "new" for _, which, _ in failures):
+        return 1
+    return 3 if compare.is_worse(found) else 0
+
+
+def run_saved(options):
+    """Shows what was measured some other day."""
+    say = Transcript().say
+    document = results.load(options.source)
+    description, versions = document["machine"], document["versions"]
+    suite.say_block(say, table.header(description, versions))
+    outcome, measurements = suite.say_saved(say, document, options.only)
+    suite.say_block(say, table.utilisation_table(outcome))
+    suite.say_block(say, heap_sizes.table_lines(measurements))
+    suite.say_block(say, table.best_table(outcome))
+    suite.say_block(say, suite.claim_lines(outcome))
+    if options.report and options.report != "none":
+        results.check_writable(options.report)
+        write_text(options.report, report.page(description, versions, outcome, measurements))
+        say(f"report: {options.report}")
+    return 0
 
 
 def run(options):
-    start_s = time.monotonic()
-    if options.json:
-        results.check_writable(options.json)
-    folder = prepare(options)
-    settle_modes(options, folder)
-    description = machine.describe(options.processors)
-    description["date"] = time.strftime("%Y-%m-%d %H:%M %Z")
-    found = versions(folder, options)
-    for line in table.header(description, found):
-        say(line)
-    say()
-    document = results.start(description, found, options)
-    bystanders = machine.Bystanders()
-    outcome = measure(options, folder, document)
-    print_claims(outcome)
-    document["other_processes_share"] = bystanders.share()
-    print_footer(bystanders, start_s)
-    if options.json:
-        results.write(options.json, document)
-    return 1 if any(row.failure for _, found_rows in outcome.values() for row in found_rows) else 0
+    if options.list:
+        print_list(print)
+        return 0
+    if options.source:
+        return run_saved(options)
+    if options.compare:
+        return run_compare(options)
+    return run_program(options) if options.program else run_suite(options)
 
 
 def main(arguments):
     try:
-        options = option.parse(arguments)
-        if options.list:
-            print_list()
-            return 0
-        return run(options)
-    except (option.Unknown, packages.Missing, build.Failed, OSError) as error:
+        return run(option.parse(arguments))
+    except (option.Unknown, packages.Missing, build.Failed, linkage.NotMeasurable, kept.Gone, compare.Nothing,
+            results.Refused, report.NoPlots, OSError) as error:
         complain(error)
         return 2
     except KeyboardInterrupt:

@@ -27,6 +27,17 @@ def parse_markers(text):
     return tuple(parse_positive(part) for part in text.split(","))
 
 
+def parse_sizes(text):
+    return tuple(parse_size(part) for part in text.split(","))
+
+
+def split_trackings(text):
+    try:
+        return tuple(choose("tracking", text.split(","), catalog.TRACKINGS))
+    except Unknown as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def split_names(texts):
     return [name for text in texts for name in text.split(",") if name]
 
@@ -45,9 +56,11 @@ def processors():
 
 def parser():
     p = argparse.ArgumentParser(
-        prog="bench/run", description="Measures trefoil in each mode beside other collectors and allocators.",
+        prog="bench/run", usage="bench/run [OPTION]... [-- PROGRAM [ARGUMENT]...]",
+        description="Measures trefoil in each mode beside other collectors and allocators; or PROGRAM, which is linked "
+        "with trefoil, in each mode; or, with --compare, this build beside an older one.",
         epilog="Every process runs on warmed memory, all configurations of a workload in turn, round after round. "
-        "Status: 0, all runs succeeded; 1, a run failed; 2, nothing was measured.")
+        "Status: 0, all runs succeeded; 1, a run failed; 2, nothing was measured; 3, --compare found something worse.")
     p.add_argument("--quick", action="store_true", help="small sizes, few rounds: under two minutes")
     p.add_argument("--only", action="append", default=[], metavar="WORKLOAD", help="this workload; may be repeated")
     p.add_argument("--modes", action="append", default=[], metavar="MODE,...", help="modes of trefoil (default: all)")
@@ -56,18 +69,47 @@ def parser():
     p.add_argument("--repeat", type=parse_positive, metavar="N", help="rounds of each workload")
     p.add_argument("--markers", type=parse_markers, metavar="N,...",
                    help="marking threads of the collectors (default: one for each processor; 'live': also one)")
-    p.add_argument("--size", type=parse_size, metavar="SIZE", help="live heap of 'live' and 'live-random'")
+    p.add_argument("--size", type=parse_size, metavar="SIZE", help="live heap of 'live', 'live-random', 'old-graph'")
     p.add_argument("--limit", type=parse_positive, default=300, metavar="SECONDS",
                    help="time that one process may take (default: 300)")
-    p.add_argument("--json", metavar="FILE", help="write every run to this file")
+    p.add_argument("--json", metavar="FILE", help="write every run to this file (default: results.json of --build)")
+    p.add_argument("--report", metavar="FILE",
+                   help="write the report, one HTML file with plots (default: report.html of --build; 'none': none)")
+    p.add_argument("--save-results", metavar="NAME", nargs="?", const="", default=None,
+                   help="write table, report and every run to bench/results/NAME.* as well (default: the date)")
+    p.add_argument("--no-heap-sizes", dest="heap_sizes", action="store_false",
+                   help="leave out the runs with heaps of several sizes")
+    p.add_argument("--from", dest="source", metavar="FILE.json",
+                   help="measure nothing: print the tables of that run, and write its report to --report")
+    p.add_argument("--compare", metavar="OLD.json",
+                   help="run the programs of that run and those of this build in pairs; tell what changed beyond noise")
+    p.add_argument("--trackings", type=split_trackings, default=("pages", "none"), metavar="TRACKING,...",
+                   help="of PROGRAM: ways to notice its stores (default: pages,none, which plain stores allow)")
+    p.add_argument("--nurseries", type=parse_sizes, default=(0,), metavar="SIZE,...",
+                   help="of PROGRAM: nursery sizes (default: what the library chooses)")
+    p.add_argument("--input", metavar="FILE", help="of PROGRAM: its standard input (default: nothing)")
     p.add_argument("--build", metavar="DIR", help="build directory (default: build/bench of the source tree)")
     p.add_argument("--list", action="store_true", help="list workloads, modes and peers")
     return p
 
 
+def split_program(arguments):
+    """(what stands before the first --, what stands after it or None)."""
+    if "--" not in arguments:
+        return arguments, None
+    place = arguments.index("--")
+    if not arguments[place + 1:]:
+        parser().error("no program after --")
+    return arguments[:place], arguments[place + 1:]
+
+
 def parse(arguments):
     """The options, with only, modes and peers checked and expanded. Raises Unknown."""
+    arguments, program = split_program(arguments)
     options = parser().parse_args(arguments)
+    options.program = program
+    if program is not None and options.compare:
+        parser().error("--compare is for the suite, not for a program")
     options.only = choose("workload", split_names(options.only), catalog.WORKLOADS)
     options.modes_named = bool(options.modes)
     options.modes = choose("mode", split_names(options.modes), catalog.MODES)
@@ -92,6 +134,13 @@ def marker_counts(options, workload):
     """Distinct and in order: on one processor 'one' and 'one for each' are the same."""
     counts = options.markers or tuple(n or options.processors for n in workload.markers)
     return list(dict.fromkeys(counts))
+
+
+def collectors(options, markers):
+    """Every collector, trefoil in each mode, with this number of markers."""
+    found = [catalog.Configuration("trefoil", mode, markers) for mode in options.modes]
+    return found + [catalog.Configuration(peer, "mark-sweep", markers)
+                    for peer in options.peers if peer in catalog.COLLECTORS]
 
 
 def configurations(options, workload):

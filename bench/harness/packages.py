@@ -8,6 +8,7 @@ import shutil
 import subprocess
 
 COMMANDS = {"cc": "gcc", "meson": "meson", "ninja": "ninja-build", "pkg-config": "pkg-config"}
+PLOT_COMMANDS = {"gnuplot": "gnuplot-nox"}
 HEADERS = {"stdio.h": "libc6-dev", "atomic_ops.h": "libatomic-ops-dev"}
 PEER_HEADERS = {
     "jemalloc": ("jemalloc/jemalloc.h", "libjemalloc-dev"),
@@ -26,9 +27,10 @@ def has_header(header):
     return probe.returncode == 0
 
 
-def missing(peers):
+def missing(peers, wants_plots=False):
     """Packages, in a fixed order. Without a compiler every header counts as absent: apt knows better."""
-    found = [package for command, package in COMMANDS.items() if not shutil.which(command)]
+    commands = {**COMMANDS, **(PLOT_COMMANDS if wants_plots else {})}
+    found = [package for command, package in commands.items() if not shutil.which(command)]
     has_compiler = bool(shutil.which("cc"))
     headers = list(HEADERS.items()) + [PEER_HEADERS[peer] for peer in peers if peer in PEER_HEADERS]
     return found + [package for header, package in headers if not has_compiler or not has_header(header)]
@@ -41,15 +43,16 @@ def install(packages):
         subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
-def ensure(peers, say):
+def ensure(peers, say, wants_plots=False):
     """Raises Missing."""
-    packages = missing(peers)
+    packages = missing(peers, wants_plots)
     if not packages:
         return
     command = "apt-get install " + " ".join(packages)
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         of_peers = {package for _, package in PEER_HEADERS.values()} & set(packages)
         hint = "\n(or leave peers out: see --peers)" if of_peers else ""
+        hint += "\n(or do without the report: --report none)" if set(PLOT_COMMANDS.values()) & set(packages) else ""
         raise Missing(f"packages are missing; as root: {command}{hint}")
     say(f"installing: {' '.join(packages)}")
     try:
@@ -57,6 +60,6 @@ def ensure(peers, say):
     except subprocess.CalledProcessError as error:
         lines = error.stdout.decode(errors="replace").strip().splitlines()[-5:]
         raise Missing(f"could not install what is missing ({command}):\n" + "\n".join(lines)) from error
-    still = missing(peers)
+    still = missing(peers, wants_plots)
     if still:
         raise Missing(f"still missing after the installation: {' '.join(still)}")

@@ -2,23 +2,46 @@
 import json
 
 FORMAT = "trefoil-bench"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
-def start(description, versions, options):
+class Refused(Exception):
+    """A file that is no file of results, or one of another version; the message says which."""
+
+
+def start(description, versions, options, source=None):
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "machine": description,
         "versions": versions,
+        "source": source or {"commit": None, "is_changed": False},
+        "programs": {"id": "", "folder": None},
         "quick": options.quick,
         "workloads": [],
+        "heap_sizes": [],
     }
+
+
+def load(path):
+    """Raises Refused, OSError."""
+    with open(path, encoding="utf-8") as file:
+        try:
+            document = json.load(file)
+        except ValueError as error:
+            raise Refused(f"{path}: no JSON: {error}") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise Refused(f"{path}: not a file of results of bench/run")
+    version = document.get("format_version")
+    if version != FORMAT_VERSION:
+        raise Refused(f"{path}: of format version {version}; this bench/run reads version {FORMAT_VERSION}")
+    return document
 
 
 def add_workload(document, workload, parameters, runs):
     document["workloads"].append({
         "name": workload.name,
+        "summary": workload.summary,
         "parameters": parameters,
         "left_out": workload.left_out,
         "configurations": [{**configuration._asdict(), "runs": list_of_runs}

@@ -2,11 +2,17 @@
 
 A row has the spread of each measure over the rounds, pauses pooled over them, and ratios against the reference peers
 of the same rounds (bdwgc with as many markers, and malloc).
+
+Overhead over the distilled lower bound (Cai et al. 2022): what a program costs with this configuration, over the least
+that it can cost without any collection. The least is taken over all configurations of the workload, each with the time
+in its pauses subtracted; what cannot be measured (barriers, allocation, the cache) stays in, so that the true overhead
+is larger, never smaller. Processor time has the same pauses subtracted once, however many markers ran in them, and
+only in the share of time in which the program had a processor at all.
 """
 from dataclasses import dataclass, field
 from typing import Optional
 
-from . import figures as f
+from . import figures as f, utilisation
 
 REFERENCES = ("bdwgc", "malloc")
 MINOR, FULL = 0, 1  # kinds of pauses in a report
@@ -18,13 +24,19 @@ class Row:
     failure: Optional[str] = None
     failed_count: int = 0
     time: Optional[f.Spread] = None  # ns, of the timed part
+    cpu: Optional[f.Spread] = None  # ns, of the timed part
     peak: Optional[f.Spread] = None  # bytes, of the process
+    mean: Optional[f.Spread] = None  # bytes resident, over the time of the process
     collections: Optional[f.Spread] = None
     pauses_ns: list = field(default_factory=list)
     full_pauses_ns: list = field(default_factory=list)
     figures: dict = field(default_factory=dict)  # name: Spread
     time_ratio: dict = field(default_factory=dict)  # reference peer: Spread
     peak_ratio: dict = field(default_factory=dict)
+    utilisation: list = field(default_factory=list)  # (window_ns, share): the curve
+    table_utilisation: list = field(default_factory=list)  # the same for the windows of the table
+    time_overhead: Optional[float] = None  # over the lower bound; 1: nothing above it
+    cpu_overhead: Optional[float] = None
 
 
 def good(runs):
@@ -38,6 +50,44 @@ def times_ns(runs):
 
 def peaks_bytes(runs):
     return {number: run["peak_bytes"] for number, run in good(runs).items()}
+
+
+def cpu_times_ns(runs):
+    return {number: run["report"]["cpu_ns"] for number, run in good(runs).items()}
+
+
+def means_bytes(runs):
+    return {number: run["mean_bytes"] for number, run in good(runs).items()}
+
+
+def timelines(runs):
+    return [utilisation.Timeline([(start, length) for _, start, length in run["report"]["pauses"]],
+                                 run["report"]["wall_ns"]) for run in good(runs).values()]
+
+
+def collection_ns(run):
+    """Time in pauses of the timed part."""
+    wall_ns = run["report"]["wall_ns"]
+    return sum(min(length, wall_ns - start) for _, start, length in run["report"]["pauses"] if start < wall_ns)
+
+
+def processor_share(run, cost):
+    """What a pause costs at least, of its length: all of it in time, less in processor time on a busy machine."""
+    report = run["report"]
+    return min(1, report["cpu_ns"] / report["wall_ns"]) if cost == "cpu_ns" and report["wall_ns"] else 1
+
+
+def least_cost_ns(all_runs, cost):
+    """The distilled cost: the smallest median, over all configurations, of a cost less the collections in it."""
+    candidates = [f.median([run["report"][cost] - collection_ns(run) * processor_share(run, cost)
+                            for run in good(runs).values()])
+                  for runs in all_runs.values() if good(runs)]
+    positive = [candidate for candidate in candidates if candidate > 0]
+    return min(positive) if positive else None
+
+
+def overhead(spread, least_ns):
+    return spread.median / least_ns if spread and least_ns else None
 
 
 def pauses_ns(runs, kinds=(MINOR, FULL)):
@@ -66,11 +116,17 @@ def make_row(configuration, all_runs):
     failures = [run["failure"] for run in runs if run["failure"]]
     row = Row(configuration, failures[0] if failures else None, len(failures))
     row.time = f.spread(times_ns(runs).values())
+    row.cpu = f.spread(cpu_times_ns(runs).values())
     row.peak = f.spread(peaks_bytes(runs).values())
+    row.mean = f.spread(means_bytes(runs).values())
     row.collections = f.spread(collections_of(run["report"]) for run in good(runs).values())
     row.pauses_ns = pauses_ns(runs)
     row.full_pauses_ns = pauses_ns(runs, (FULL,))
     row.figures = figure_spreads(runs)
+    row.utilisation = utilisation.curve(timelines(runs))
+    row.table_utilisation = utilisation.curve(timelines(runs), utilisation.TABLE_WINDOWS_NS)
+    row.time_overhead = overhead(row.time, least_cost_ns(all_runs, "wall_ns"))
+    row.cpu_overhead = overhead(row.cpu, least_cost_ns(all_runs, "cpu_ns"))
     for peer in REFERENCES:
         reference = reference_of(peer, configuration, all_runs)
         if reference is None:

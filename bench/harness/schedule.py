@@ -2,11 +2,12 @@
 
 What drifts on a machine (its clock, its neighbours, the state of its memory) then meets all of them alike.
 """
+import glob
 import os
 import sys
 import time
 
-from . import catalog, launch, options as option
+from . import build, catalog, launch, options as option
 
 
 class Progress:
@@ -42,6 +43,10 @@ class Progress:
         self.left[key] -= 1
         self.done += 1
 
+    def drop(self, key):
+        """What was to come of this one does not."""
+        self.total -= self.left.pop(key, 0)
+
     def clear(self):
         if self.is_shown:
             self.stream.write("\r\x1b[K")
@@ -57,14 +62,18 @@ def tasks(options):
             yield (name, configuration), workload.seconds * shrink, option.rounds(options, workload)
 
 
+def scheme_scripts():
+    return sorted(glob.glob(os.path.join(build.source_root(), "examples", "scheme", "programs", "*.scm")))
+
+
 class Runner:
     """Runs workloads out of one folder of programs."""
 
-    def __init__(self, folder, options, progress):
+    def __init__(self, folder, options, progress, launcher=None):
         self.folder = folder
         self.options = options
         self.progress = progress
-        self.launcher = os.path.join(folder, "launch")
+        self.launcher = launcher or os.path.join(folder, "launch")
 
     def command(self, name, configuration, parameters):
         program = os.path.join(self.folder, f"{name}-{configuration.peer}")
@@ -76,22 +85,26 @@ class Runner:
             program = os.path.join(os.path.dirname(self.folder), "examples", workload.name)
         else:
             program = os.path.join(self.folder, f"{workload.name}-{configuration.peer}")
-        return [program] + workload.program.format(**parameters).split()
+        scripts = " ".join(scheme_scripts() * parameters.get("passes", 1))
+        return [program] + workload.program.format(scripts=scripts, **parameters).split()
 
-    def run_program(self, workload, configuration, warm_bytes):
-        command = self.program_command(workload, configuration, option.parameters(self.options, workload))
+    def run_program(self, workload, configuration, warm_bytes, parameters):
+        command = self.program_command(workload, configuration, parameters)
         return launch.run(self.launcher, command, configuration, warm_bytes, self.options.limit, is_program=True)
 
-    def run_once(self, workload, configuration, warm_bytes):
+    def run_once(self, workload, configuration, warm_bytes, parameters=None):
+        """parameters: None takes those of the options."""
+        if parameters is None:
+            parameters = option.parameters(self.options, workload)
         if workload.program:
-            return self.run_program(workload, configuration, warm_bytes)
+            return self.run_program(workload, configuration, warm_bytes, parameters)
         empty_peak_bytes = None
         if workload.above_empty:
             empty = self.run_once(catalog.EMPTY, configuration, 0)
             if empty["failure"]:
                 return launch.failed(f"the empty program: {empty['failure']}")
             empty_peak_bytes = empty["peak_bytes"]
-        command = self.command(workload.name, configuration, option.parameters(self.options, workload))
+        command = self.command(workload.name, configuration, parameters)
         run = launch.run(self.launcher, command, configuration, warm_bytes, self.options.limit)
         if run["failure"] is None:
             catalog.derive_figures(run, empty_peak_bytes)

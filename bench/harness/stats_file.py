@@ -35,6 +35,7 @@ def report(stats):
         "peer": "trefoil",
         "version": stats["version"],
         "mode": stats["mode"],
+        "tracking": stats.get("tracking", "none"),
         "markers": stats["markers"],
         "allocations": stats["allocated_objects"],
         "minor_collections": stats["collections_minor"],

@@ -1,5 +1,6 @@
 """The tables of bench/run, as text: one for each workload, aligned, with a note under it where one is due."""
-from . import figures as f
+from . import figures as f, utilisation
+from .catalog import readable
 from .rows import REFERENCES
 
 BUSY_SHARE = 0.1  # of all processors, taken by others: from there on measurements are called disturbed
@@ -33,9 +34,13 @@ def span(spread, divisor):
 
 def pause_cells(lengths_ns):
     if not lengths_ns:
-        return ["-", "-", "-"]
-    values = f.percentile(lengths_ns, 50), f.percentile(lengths_ns, 99), max(lengths_ns)
+        return ["-"] * 4
+    values = [f.percentile(lengths_ns, percent) for percent in (50, 99, 99.9, 100)]
     return [significant(value / 1e6) for value in values]
+
+
+def number_cell(value):
+    return "-" if value is None else significant(value)
 
 
 def ratio_cell(ratios, peer):
@@ -51,9 +56,12 @@ def column_cell(row, column):
 def row_cells(row, columns, with_markers, references):
     time, time_range = span(row.time, 1e9)
     peak, _ = span(row.peak, 1e6)
-    cells = [row.configuration.label(with_markers), time, time_range, peak]
+    cpu, _ = span(row.cpu, 1e9)
+    mean, _ = span(row.mean, 1e6)
+    cells = [row.configuration.label(with_markers), time, time_range, cpu, peak, mean]
     cells.append(f"{row.collections.median:.0f}" if row.collections and row.configuration.markers else "-")
     cells += pause_cells(row.pauses_ns)
+    cells += [number_cell(row.time_overhead), number_cell(row.cpu_overhead)]
     cells += [column_cell(row, column) for column in columns]
     for peer in references:
         cells += [ratio_cell(row.time_ratio, peer), ratio_cell(row.peak_ratio, peer)]
@@ -61,8 +69,9 @@ def row_cells(row, columns, with_markers, references):
 
 
 def headings(columns, references):
-    first = ["", "time", "", "peak", "coll.", "pause", "", ""] + [""] * len(columns)
-    second = ["", "s", "min-max", "MB", "", "p50 ms", "p99", "max"] + [column.heading for column in columns]
+    first = ["", "time", "", "cpu", "peak", "mean", "coll.", "pause", "", "", "", "/least", ""] + [""] * len(columns)
+    second = ["", "s", "min-max", "s", "MB", "MB", "", "p50 ms", "p99", "p99.9", "max", "time", "cpu"]
+    second += [column.heading for column in columns]
     for peer in references:
         first += [f"/{peer}", ""]
         second += ["time", "peak"]
@@ -83,21 +92,53 @@ def workload_table(workload, parameters, rounds, rows, left_out):
     yield f"{workload.name} {given} ({rounds} round{'s' if rounds > 1 else ''}): {workload.summary}"
     lines = headings(workload.columns, references)
     lines += [row_cells(row, workload.columns, with_markers, references) for row in rows]
+    lines += [[peer] + ["-"] * (len(lines[0]) - 1) for peer in left_out]
     yield from ("  " + line for line in align(lines))
     yield from (failure_text(row) for row in rows if row.failure)
+    if workload.note:
+        yield f"  {workload.note}"
     for reason in dict.fromkeys(left_out.values()):
         peers = [peer for peer, why in left_out.items() if why == reason]
         yield f"  left out: {', '.join(peers)}: {reason}"
 
 
-def readable(value):
-    """A number with the largest binary suffix that keeps it whole, from 1M on; other values as they are."""
-    if not isinstance(value, int):
-        return str(value)
-    for suffix, bits in (("G", 30), ("M", 20)):
-        if value >= 1 << bits and value % (1 << bits) == 0:
-            return f"{value >> bits}{suffix}"
-    return str(value)
+def utilisation_table(outcome):
+    """What share of a window the program had for itself, at worst. outcome: {workload: (parameters, rows)}."""
+    windows = utilisation.TABLE_WINDOWS_NS
+    lines = [["", ""] + [f"{window // utilisation.MS} ms" for window in windows]]
+    for name, (_, rows) in outcome.items():
+        for row in rows:
+            if not row.pauses_ns:
+                continue
+            known = dict(row.table_utilisation)
+            lines.append([name, row.configuration.label()] +
+                         [f"{known[window] * 100:.0f} %" if window in known else "-" for window in windows])
+            name = ""
+    if len(lines) > 1:
+        yield "Minimum mutator utilisation: the program's own share of the worst window (-: longer than a run)"
+        yield from ("  " + line for line in align(lines, left=2))
+
+
+BEST = {"time": lambda row: row.time.median, "peak memory": lambda row: row.peak.median,
+        "longest pause": lambda row: max(row.pauses_ns, default=0) if row.configuration.markers else None}
+
+
+def best_of(rows, value):
+    """The row with the smallest value of those that did not fail and have one."""
+    candidates = [(value(row), row) for row in rows if row.time and not row.failure and value(row) is not None]
+    return min(candidates, key=lambda pair: pair[0])[1] if candidates else None
+
+
+def best_table(outcome):
+    """Who is best at what: of all, and of the collectors. Pauses are those of collectors only."""
+    lines = [["Best at", *BEST, "of collectors: time", "peak memory"]]
+    for name, (_, rows) in outcome.items():
+        collectors = [row for row in rows if row.configuration.markers]
+        found = [best_of(rows, value) for value in BEST.values()]
+        found += [best_of(collectors, BEST[what]) for what in ("time", "peak memory")]
+        lines.append([name] + [row.configuration.label() if row else "-" for row in found])
+    if len(lines) > 1:
+        yield from align(lines, left=len(lines[0]))
 
 
 def header(description, versions):

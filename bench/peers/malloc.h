@@ -17,9 +17,13 @@ static inline void *bench_alloc(size_t bytes) {
   return object;
 }
 
-static inline void *bench_alloc_leaf(size_t bytes) { return bench_alloc(bytes); }
+static inline void *bench_alloc_leaf(size_t bytes) {
+  return bench_alloc(bytes);
+}
 
-static inline void bench_free(void *object) { free(object); }
+static inline void bench_free(void *object) {
+  free(object);
+}
 
 static inline void bench_collect(void) {}
 
@@ -27,8 +31,12 @@ static inline int bench_thread(pthread_t *thread, void *(*fn)(void *), void *arg
   return pthread_create(thread, NULL, fn, argument);
 }
 
-static inline uint64_t bench_reachable_bytes(void) { return 0; }
+static inline uint64_t bench_reachable_bytes(void) {
+  return 0;
+}
 
-static inline void bench_peer_counters(struct bench_counters *counters) { *counters = (struct bench_counters){0}; }
+static inline void bench_peer_counters(struct bench_counters *counters) {
+  *counters = (struct bench_counters){0};
+}
 
 #endif

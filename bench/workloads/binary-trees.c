@@ -28,7 +28,9 @@ static void tree_drop(struct node *node) {
   bench_free(node);
 }
 
-static uint64_t tree_nodes(unsigned depth) { return (2ull << depth) - 1; }
+static uint64_t tree_nodes(unsigned depth) {
+  return (2ull << depth) - 1;
+}
 
 static void check_count(const struct node *tree, unsigned depth) {
   uint64_t count = tree_count(tree);

@@ -18,7 +18,9 @@ static int print_modes(void) {
   return fflush(stdout) == 0 ? 0 : 1;
 }
 #else
-static int print_modes(void) { return 0; }
+static int print_modes(void) {
+  return 0;
+}
 #endif
 
 int main(int argc, char **argv) {

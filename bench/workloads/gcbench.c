@@ -43,7 +43,9 @@ static struct node *tree_bottom_up(unsigned depth) {
   return node_new(left, right);
 }
 
-static uint64_t tree_nodes(unsigned depth) { return (2ull << depth) - 1; }
+static uint64_t tree_nodes(unsigned depth) {
+  return (2ull << depth) - 1;
+}
 
 static uint64_t count_whole(const struct node *node) {
   if (node == NULL) return 0;

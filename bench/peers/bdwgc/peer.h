@@ -27,9 +27,13 @@ static inline void *bench_alloc_leaf(size_t bytes) {
   return object;
 }
 
-static inline void bench_free(void *object) { (void)object; }
+static inline void bench_free(void *object) {
+  (void)object;
+}
 
-static inline void bench_collect(void) { GC_gcollect(); }
+static inline void bench_collect(void) {
+  GC_gcollect();
+}
 
 static inline int bench_thread(pthread_t *thread, void *(*fn)(void *), void *argument) {
   return GC_pthread_create(thread, NULL, fn, argument);

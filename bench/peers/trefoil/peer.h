@@ -1,9 +1,11 @@
 /* bench/peers/trefoil - this library, as a program would use it. TREFOIL_MODE and TREFOIL_MARKERS choose the mode and
- * the number of markers from outside; the library writes each pause to the file that TREFOIL_STATS names.
+ * the number of markers from outside; the library writes each pause to the file that TREFOIL_STATS names. With
+ * BENCH_LIVE set, the report has the largest live heap that a collection found.
  */
 #ifndef BENCH_PEER_H
 #define BENCH_PEER_H
 
+#include <stdlib.h>
 #include <trefoil/gc.h>
 #include <trefoil/stats.h>
 
@@ -22,9 +24,13 @@ static inline void *bench_alloc_leaf(size_t bytes) {
   return object;
 }
 
-static inline void bench_free(void *object) { (void)object; }
+static inline void bench_free(void *object) {
+  (void)object;
+}
 
-static inline void bench_collect(void) { gc_collect(GC_COLLECT_FULL); }
+static inline void bench_collect(void) {
+  gc_collect(GC_COLLECT_FULL);
+}
 
 static inline int bench_thread(pthread_t *thread, void *(*fn)(void *), void *argument) {
   return gc_thread_create(thread, NULL, fn, argument);
@@ -46,10 +52,17 @@ static inline void bench_peer_counters(struct bench_counters *counters) {
                                       .heap_bytes = stats.heap_bytes};
 }
 
+static inline void bench_note_live(const struct gc_event *event, void *report) {
+  uint64_t *most_bytes = &((struct bench_report *)report)->live_bytes;
+  if (event->kind == GC_EVENT_COLLECTION_END && event->bytes > *most_bytes) *most_bytes = event->bytes;
+}
+
 static inline void bench_peer_init(struct bench_report *report) {
   struct gc_stats stats;
   int error = gc_init(NULL);
   if (error != 0) bench_fail("gc_init gives error %d", error);
+  /* A run that measures the live heap collects far too often to be timed as well. */
+  if (getenv("BENCH_LIVE") != NULL && gc_on_event(bench_note_live, report) != 0) bench_fail("takes no event function");
   gc_stats(&stats);
   report->mode = gc_mode_name(stats.mode);
   report->markers = stats.markers;

@@ -17,7 +17,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static inline void *gc_alloc(size_t bytes) { return GC_MALLOC(bytes); }
+static inline void *gc_alloc(size_t bytes) {
+  return GC_MALLOC(bytes);
+}
 
 static inline void *gc_alloc_leaf(size_t bytes) {
   void *object = GC_MALLOC_ATOMIC(bytes);
@@ -32,35 +34,52 @@ static inline void *gc_alloc_leaf_array(size_t count, size_t bytes) {
   return __builtin_mul_overflow(count, bytes, &bytes) ? NULL : gc_alloc_leaf(bytes);
 }
 
-static inline void *gc_alloc_aligned(size_t alignment, size_t bytes) { return GC_memalign(alignment, bytes); }
+static inline void *gc_alloc_aligned(size_t alignment, size_t bytes) {
+  return GC_memalign(alignment, bytes);
+}
 
 /* GC_REALLOC zeroes what it adds to memory that may hold pointers, and leaves the rest to the program. No example
  * reads what it added to a leaf before it has written it. */
-static inline void *gc_realloc(void *object, size_t bytes) { return GC_REALLOC(object, bytes); }
+static inline void *gc_realloc(void *object, size_t bytes) {
+  return GC_REALLOC(object, bytes);
+}
 
 static inline void *gc_realloc_array(void *object, size_t count, size_t bytes) {
   return __builtin_mul_overflow(count, bytes, &bytes) ? NULL : gc_realloc(object, bytes);
 }
 
-static inline void gc_free(void *object) { (void)object; }
+static inline void gc_free(void *object) {
+  (void)object;
+}
 
-static inline char *gc_strndup(const char *s, size_t n) { return GC_STRNDUP(s, n); }
-static inline char *gc_strdup(const char *s) { return GC_STRDUP(s); }
+static inline char *gc_strndup(const char *s, size_t n) {
+  return GC_STRNDUP(s, n);
+}
+static inline char *gc_strdup(const char *s) {
+  return GC_STRDUP(s);
+}
+
+__attribute__((format(printf, 1, 0))) static inline char *gc_vasprintf(const char *format, va_list arguments) {
+  va_list again;
+  va_copy(again, arguments);
+  int length = vsnprintf(NULL, 0, format, again);
+  va_end(again);
+  char *text = length < 0 ? NULL : GC_MALLOC_ATOMIC((size_t)length + 1);
+  if (text != NULL) vsnprintf(text, (size_t)length + 1, format, arguments);
+  return text;
+}
 
 __attribute__((format(printf, 1, 2))) static inline char *gc_asprintf(const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  int length = vsnprintf(NULL, 0, format, arguments);
-  va_end(arguments);
-  char *text = length < 0 ? NULL : GC_MALLOC_ATOMIC((size_t)length + 1);
-  if (text == NULL) return NULL;
-  va_start(arguments, format);
-  vsnprintf(text, (size_t)length + 1, format, arguments);
+  char *text = gc_vasprintf(format, arguments);
   va_end(arguments);
   return text;
 }
 
-static inline void gc_keep(const void *object) { __asm__ volatile("" : : "g"(object) : "memory"); }
+static inline void gc_keep(const void *object) {
+  __asm__ volatile("" : : "g"(object) : "memory");
+}
 
 #define gc_new(T)          ((T *)gc_alloc(sizeof(T)))
 #define gc_new_array(T, n) ((T *)gc_alloc_array((n), sizeof(T)))

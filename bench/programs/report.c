@@ -1,6 +1,6 @@
-/* report - linked into an example program that runs on bdwgc: starts the collector before main, where trefoil's first
- * call would, and at exit writes the report of a workload (see measure.c) to the file that BENCH_REPORT names. Its
- * timed part is the whole program.
+/* report - linked into an example program that runs on a peer: starts the peer before main, where trefoil's first call
+ * would, and at exit writes the report of a workload (see measure.c) to the file that BENCH_REPORT names. Its timed
+ * part is the whole program.
  */
 #include "shim.h"
 

@@ -151,12 +151,11 @@ void gc__world_detach(struct gc__world *world) {
 
 /* ---- Forks ---- */
 
-/* Leaving the section answers a stop that came meanwhile: the closing thread waits for that answer. */
 GC__NOINLINE void gc__world_enter_gate(struct gc__thread *self) {
   while (gc__flag_get(&gc__world_gate)) {
-    gc__world_leave(self);
+    self->no_stop--;
     gc__park_wait(&gc__world_gate, 1, 0);
-    gc__flag_set(&self->no_stop, self->no_stop + 1);
+    self->no_stop++;
     gc__signal_barrier();
   }
 }

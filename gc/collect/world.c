@@ -151,11 +151,13 @@ void gc__world_detach(struct gc__world *world) {
 
 /* ---- Forks ---- */
 
+/* Leaving the section answers a stop that came between entering it and seeing the gate: who closes the gate waits for
+ * that answer. A section inside another one does not wait: the outer one would stay open, and it began before the gate. */
 GC__NOINLINE void gc__world_enter_gate(struct gc__thread *self) {
-  while (gc__flag_get(&gc__world_gate)) {
-    self->no_stop--;
+  while (self->no_stop == 1 && gc__flag_get(&gc__world_gate)) {
+    gc__world_leave(self);
     gc__park_wait(&gc__world_gate, 1, 0);
-    self->no_stop++;
+    gc__flag_set(&self->no_stop, self->no_stop + 1);
     gc__signal_barrier();
   }
 }

@@ -114,6 +114,14 @@ static struct gc__tls_module find_new_module(const struct gc__tls_module *before
   return (struct gc__tls_module){0, 0};
 }
 
+/* In a thread that was made while the library was open, and never touched its data. */
+static void *look_for_untouched(void *argument) {
+  const struct gc__tls_module *module = argument;
+  struct gc__range range = gc__os_thread_local(gc__os_thread_pointer(), module->id, module->bytes);
+  require(range.start == range.end);
+  return NULL;
+}
+
 START_TEST(thread_local_data_of_a_library_is_found_once_it_is_touched) {
   struct gc__tls_module before[64];
   ck_assert(gc__segments_open(&segments, &budget));
@@ -128,6 +136,9 @@ START_TEST(thread_local_data_of_a_library_is_found_once_it_is_touched) {
   if (!gc__os_thread_pointer()) SKIP_TEST("the C library's table of thread-local data is not known here");
   struct gc__range range = gc__os_thread_local(gc__os_thread_pointer(), added.id, added.bytes);
   ck_assert_uint_eq(range.start, range.end); /* this thread has none of it yet */
+  pthread_t thread;
+  ck_assert_int_eq(pthread_create(&thread, NULL, look_for_untouched, &added), 0);
+  pthread_join(thread, NULL);
   uintptr_t local = (uintptr_t)call_module(module.handle, "module_local_address");
   range = gc__os_thread_local(gc__os_thread_pointer(), added.id, added.bytes);
   ck_assert(range.start < local && local + sizeof(size_t) <= range.end);

@@ -24,6 +24,18 @@
 static void (*volatile stop_function)(void);
 static struct sigaction action_before;
 
+void gc__stop_tidy_action(struct sigaction *action) {
+  struct sigaction tidy;
+  memset(&tidy, 0, sizeof tidy);
+  sigemptyset(&tidy.sa_mask);
+  tidy.sa_flags = action->sa_flags;
+  if (action->sa_flags & SA_SIGINFO) tidy.sa_sigaction = action->sa_sigaction;
+  else tidy.sa_handler = action->sa_handler;
+  for (int signal = 1; signal < NSIG; signal++)
+    if (sigismember(&action->sa_mask, signal) == 1) sigaddset(&tidy.sa_mask, signal);
+  *action = tidy;
+}
+
 int gc__stop_default_signal(void) {
   return SIGPWR;
 }
@@ -71,7 +83,9 @@ static int install_action(int signal) {
 
 int gc__stop_install(int signal, void (*fn)(void)) {
   stop_function = fn;
-  return install_action(signal);
+  int error = install_action(signal);
+  if (!error) gc__stop_tidy_action(&action_before);
+  return error;
 }
 
 void gc__stop_remove(int signal) {

@@ -12,6 +12,7 @@
  * Beyond it units of 2 MiB are opened instead of pages, and then everything. The count is kept without a lock, so that
  * it is not exact; a stop counts anew once the limit was met or two threads opened the same page.
  */
+#include "os/stop.h"
 #include "os/watch_source.h"
 #include "base/atomic.h"
 #include "base/bits.h"
@@ -291,6 +292,7 @@ static void push_action(const struct sigaction *action) {
     memmove(&earlier_actions[0], &earlier_actions[1], kept * sizeof *earlier_actions);
   }
   earlier_actions[kept] = *action;
+  gc__stop_tidy_action(&earlier_actions[kept]);
   earlier_count = kept + 1;
 }
 

@@ -9,8 +9,8 @@
 /* Every how many allocations stress mode makes its collection a full one. */
 #define STRESS_FULL_EVERY 16
 
-/* A collection that was begun for want of memory, and that left less than this share of the limit to allocate, is not
- * repeated at once: the program gets its NULL in good time. */
+/* A full collection that was begun for want of memory, and that left less than this share of the limit to allocate, is
+ * not repeated at once: the program gets its NULL in good time. */
 #define LIMIT_SHARE 64
 
 struct request {
@@ -78,7 +78,8 @@ static void collect_for_stress(void) {
  * that the next failure is always worth one. */
 static bool is_worth_collecting(void) {
   const struct gc__runtime *runtime = &gc__runtime;
-  size_t handed = gc__word_peek(&runtime->collector.heap.handed_since_bytes);
+  const struct gc__heap *heap = &runtime->collector.heap;
+  size_t handed = gc__word_peek(&heap->handed_since_bytes) + gc__word_peek(&heap->handed_before_bytes);
   size_t limit = gc__word_peek(&runtime->budget.limit_bytes);
   return handed >= limit / LIMIT_SHARE || gc__flag_get(&runtime->has_reported_oom);
 }

@@ -9,12 +9,13 @@
 GC__NOINLINE bool gc__collect_now(enum gc_collection kind) {
   __builtin_unwind_init();
   struct gc__collector *collector = &gc__runtime.collector;
-  size_t number = gc__word_get(&collector->number);
-  uint64_t start_ns = gc__clock_ns();
+  struct gc__collection made = {0};
+  bool is_full = kind == GC_COLLECT_FULL;
+  size_t number = gc__collector_number(collector, is_full);
   gc__world_note_stack();
-  bool done = gc__collector_run(collector, number);
-  if (done && gc__runtime.settings.log_collections) gc__log_collection();
-  if (done) gc__events_collection(kind, start_ns);
+  bool done = gc__collector_run(collector, is_full, number, &made);
+  if (made.number && gc__runtime.settings.log_collections) gc__log_collection(&made);
+  if (made.number) gc__events_collection(&made);
   return done;
 }
 

@@ -65,17 +65,18 @@ void gc__events_deliver(void) {
   if (returned) tell(&(struct gc_event){.kind = GC_EVENT_RETURNED, .time_ns = gc__clock_ns(), .bytes = returned});
 }
 
-void gc__events_collection(enum gc_collection collection, uint64_t start_ns) {
-  const struct gc__runtime *runtime = &gc__runtime;
+void gc__events_collection(const struct gc__collection *made) {
   if (GC__LIKELY(!gc__flag_get(&listeners.count))) return;
-  size_t live = runtime->collector.live_bytes, limit = gc__word_peek(&runtime->budget.limit_bytes);
-  struct gc_event event = {.kind = GC_EVENT_COLLECTION_START, .collection = collection, .time_ns = start_ns};
+  size_t limit = gc__word_peek(&gc__runtime.budget.limit_bytes);
+  struct gc_event event = {.kind = GC_EVENT_COLLECTION_START,
+                           .collection = made->is_full ? GC_COLLECT_FULL : GC_COLLECT_MINOR,
+                           .time_ns = made->start_ns};
   tell(&event);
   event.kind = GC_EVENT_COLLECTION_END;
-  event.time_ns = gc__clock_ns();
-  event.pause_ns = runtime->collector.last_pause_ns;
-  event.bytes = live;
+  event.time_ns = made->start_ns + made->pause_ns;
+  event.pause_ns = made->pause_ns;
+  event.bytes = made->live_bytes;
   tell(&event);
   event.kind = GC_EVENT_LIMIT_NEAR;
-  if (live > limit / 8 * 7) tell(&event);
+  if (made->live_bytes > limit / 8 * 7) tell(&event);
 }

@@ -1,6 +1,8 @@
 /* init.c - starting and ending the library; attaching threads to it. */
 #include "runtime.h"
+#include "mode/generational.h"
 #include "mode/mark_sweep.h"
+#include "os/report.h"
 #include "os/valgrind.h"
 #include "tools/verify.h"
 
@@ -79,6 +81,41 @@ static size_t choose_reserve_bytes(void) {
   return wanted < addresses / HEAP_ADDRESS_SHARE ? wanted : addresses / HEAP_ADDRESS_SHARE;
 }
 
+/* What the tracking means to the collector. The mark-sweep mode needs none. */
+static void choose_source(struct gc__collector_settings *wanted, enum gc_mode mode, enum gc_tracking tracking) {
+  bool has_pages = tracking == GC_TRACK_AUTO || tracking == GC_TRACK_PAGES;
+  wanted->mode = mode == GC_MARK_SWEEP ? &gc__mode_mark_sweep : &gc__mode_generational;
+  wanted->wants_log = mode != GC_MARK_SWEEP;
+  wanted->has_cards = tracking == GC_TRACK_BARRIER;
+  wanted->watch = has_pages ? GC__WATCH_KERNEL : tracking == GC_TRACK_PROTECT ? GC__WATCH_PROTECT : GC__WATCH_NONE;
+}
+
+/* What the program asks for by name it gets, or an error; what the environment or AUTO chose may be replaced by the
+ * source that is always right. */
+static int open_collector(struct gc__runtime *runtime, struct gc__collector_settings *wanted) {
+  const struct gc__settings *settings = &runtime->settings;
+  enum gc_tracking tracking = settings->options.tracking;
+  choose_source(wanted, settings->options.mode, tracking);
+  int error = gc__collector_open(&runtime->collector, &runtime->budget, wanted);
+  if (error != ENOTSUP) return error;
+  if (tracking != GC_TRACK_AUTO)
+    gc__report("tracking %s cannot be had: %s", tracking == GC_TRACK_PAGES ? "pages" : "protect", wanted->missing);
+  if (tracking != GC_TRACK_AUTO && !settings->tracking_is_wish) return error;
+  wanted->watch = tracking == GC_TRACK_PROTECT ? GC__WATCH_KERNEL : GC__WATCH_NONE;
+  error = gc__collector_open(&runtime->collector, &runtime->budget, wanted);
+  if (error != ENOTSUP) return error;
+  wanted->watch = GC__WATCH_NONE;
+  return gc__collector_open(&runtime->collector, &runtime->budget, wanted);
+}
+
+/* What gc_write finds. */
+static void publish_barrier(const struct gc__space *space) {
+  gc_barrier = (struct gc_barrier){.cards = space->cards,
+                                   .blocks = space->card_blocks,
+                                   .minus_base = -space->base,
+                                   .bytes = space->has_cards ? space->reserved_bytes : 0};
+}
+
 static int start(const struct gc_options *options) {
   struct gc__runtime *runtime = &gc__runtime;
   struct gc__settings *settings = &runtime->settings;
@@ -89,6 +126,7 @@ static int start(const struct gc_options *options) {
       .reserve_bytes = choose_reserve_bytes(),
       .initial_bytes = settings->options.initial_bytes,
       .limit_bytes = settings->options.limit_bytes,
+      .nursery_bytes = settings->options.nursery_bytes,
       .growth_percent = settings->options.growth_percent,
       .markers = settings->options.markers ? settings->options.markers : gc__os_processors(),
       .stop_signal = settings->options.stop_signal,
@@ -96,10 +134,13 @@ static int start(const struct gc_options *options) {
       .keeps_records = settings->statistics_path != NULL,
       .own_state = {(uintptr_t)runtime, (uintptr_t)(runtime + 1)},
   };
-  error = gc__collector_open(&runtime->collector, &runtime->budget, &wanted);
+  error = open_collector(runtime, &wanted);
   if (error) return error;
-  runtime->collector.collect_stopped = gc__mark_sweep_collect;
-  if (settings->check_heap) runtime->collector.inspect_stopped = gc__verify_heap;
+  publish_barrier(&runtime->collector.heap.space);
+  if (settings->check_heap) {
+    runtime->collector.inspect_traced = gc__verify_trace;
+    runtime->collector.inspect_stopped = gc__verify_heap;
+  }
   if (settings->stress_allocation) runtime->collector.heap.hand_out_bytes = 1;
   runtime->process_id = gc__os_process_id();
   gc__flag_set(&runtime->is_running, 1);
@@ -117,6 +158,7 @@ static int attach_self(void) {
 static void stop_running(void) {
   gc__collector_close(&gc__runtime.collector);
   gc__events_forget();
+  gc_barrier = (struct gc_barrier){0};
   memset(&gc__runtime, 0, sizeof gc__runtime);
 }
 
@@ -170,8 +212,27 @@ enum gc_mode gc_mode(void) {
   return gc__attach() ? gc__runtime.settings.options.mode : GC_MODE_DEFAULT;
 }
 
+enum gc_tracking gc__tracking_of(const struct gc__heap *heap) {
+  if (!heap->log.is_on) return GC_TRACK_NONE;
+  if (heap->log.has_cards) return GC_TRACK_BARRIER;
+  switch (heap->log.watch.kind) {
+  case GC__WATCH_KERNEL:
+    return GC_TRACK_PAGES;
+  case GC__WATCH_PROTECT:
+    return GC_TRACK_PROTECT;
+  case GC__WATCH_NONE:
+    break;
+  }
+  return GC_TRACK_NONE;
+}
+
+const char *gc__tracking_name(enum gc_tracking tracking) {
+  static const char *const names[] = {"auto", "pages", "protect", "barrier", "none"};
+  return names[tracking];
+}
+
 enum gc_tracking gc_tracking(void) {
-  return gc__attach() ? GC_TRACK_NONE : GC_TRACK_AUTO;
+  return gc__attach() ? gc__tracking_of(&gc__runtime.collector.heap) : GC_TRACK_AUTO;
 }
 
 const char *gc_mode_name(enum gc_mode mode) {

@@ -84,6 +84,7 @@ static void *move(void *object, struct gc__place place, size_t bytes) {
   char *moved = gc__allocate(bytes, alignment_of(place), place.kind);
   if (!moved) return NULL;
   memcpy(moved, object, kept);
+  gc_written(moved, kept); /* a collection since it was made has made it old */
   gc_free(object);
   return moved;
 }

@@ -35,17 +35,21 @@ static inline struct gc__thread *gc__attach(void) {
 /* Collects, with what belongs to it outside of the pause: helpers, log, events. In no section. */
 bool gc__collect_now(enum gc_collection kind);
 
+/* How writes to old objects are noticed, as it turned out; and the name as in TREFOIL_TRACKING. */
+enum gc_tracking gc__tracking_of(const struct gc__heap *heap);
+const char *gc__tracking_name(enum gc_tracking tracking);
+
 /* Memory of a kind; alignment is a power of two, at least 16. NULL and ENOMEM. */
 void *gc__allocate(size_t bytes, size_t alignment, enum gc__kind kind);
 
 /* Tells the program's event functions what happened to the heap's size since, and of a collection. Unlocked, in no
  * section. */
 void gc__events_deliver(void);
-void gc__events_collection(enum gc_collection collection, uint64_t start_ns);
+void gc__events_collection(const struct gc__collection *made);
 void gc__events_forget(void);
 
-/* The log line of the last collection, and the statistics file. */
-void gc__log_collection(void);
+/* The log line of a collection, and the statistics file. */
+void gc__log_collection(const struct gc__collection *made);
 void gc__statistics_write(void);
 
 #endif

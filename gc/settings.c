@@ -24,7 +24,7 @@ static int check_ranges(const struct gc_options *options) {
 }
 
 static int check_supported(const struct gc_options *options) {
-  if (options->mode == GC_GENERATIONAL || options->mode == GC_REFCOUNT) return ENOTSUP;
+  if (options->mode == GC_REFCOUNT) return ENOTSUP;
   if (options->buffer || options->buffer_bytes || options->swap_path || options->guard_freed_percent) return ENOTSUP;
   return 0;
 }
@@ -84,14 +84,20 @@ static bool read_switch(const char *name, const char *word) {
 }
 
 static void read_mode(struct gc_options *options) {
+  static const enum gc_mode modes[] = {GC_MARK_SWEEP, GC_GENERATIONAL};
   const char *text = getenv("TREFOIL_MODE");
   if (!text || !*text) return;
-  if (!strcmp(text, gc_mode_name(GC_MARK_SWEEP))) options->mode = GC_MARK_SWEEP;
-  else reject("TREFOIL_MODE", text, "mark-sweep");
+  for (unsigned i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+    if (strcmp(text, gc_mode_name(modes[i]))) continue;
+    options->mode = modes[i];
+    return;
+  }
+  reject("TREFOIL_MODE", text, "mark-sweep, generational");
 }
 
 /* Barriers are the program's promise: the environment cannot make it. */
-static void read_tracking(struct gc_options *options) {
+static void read_tracking(struct gc__settings *settings) {
+  struct gc_options *options = &settings->options;
   static const char *const names[] = {"auto", "pages", "protect", "barrier", "none"};
   const char *text = getenv("TREFOIL_TRACKING");
   if (!text || !*text) return;
@@ -99,6 +105,7 @@ static void read_tracking(struct gc_options *options) {
   for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
     if (strcmp(text, names[i]) || (i == GC_TRACK_BARRIER && !promised)) continue;
     options->tracking = (enum gc_tracking)i;
+    settings->tracking_is_wish = true;
     return;
   }
   reject("TREFOIL_TRACKING", text,
@@ -110,7 +117,7 @@ static void read_environment(struct gc__settings *settings) {
   static const char sizes[] = "a number of bytes, with K, M or G";
   struct gc_options *options = &settings->options;
   read_mode(options);
-  read_tracking(options);
+  read_tracking(settings);
   read_size("TREFOIL_LIMIT", &options->limit_bytes, SIZE_MAX, sizes);
   read_size("TREFOIL_INITIAL", &options->initial_bytes, SIZE_MAX, sizes);
   read_size("TREFOIL_NURSERY", &options->nursery_bytes, SIZE_MAX, sizes);
@@ -138,6 +145,6 @@ int gc__settings_read(struct gc__settings *settings, const struct gc_options *op
   if (!getauxval(AT_SECURE)) read_environment(settings);
   error = check_supported(&settings->options); /* the environment may have replaced what is not to be had */
   if (error) return error;
-  if (settings->options.mode == GC_MODE_DEFAULT) settings->options.mode = GC_MARK_SWEEP;
+  if (settings->options.mode == GC_MODE_DEFAULT) settings->options.mode = GC_GENERATIONAL;
   return 0;
 }

@@ -18,6 +18,14 @@ static struct gc_pauses summarize(const struct gc__pauses *pauses) {
                             .p999_ns = gc__pauses_percentile(pauses, 999)};
 }
 
+static void summarize_pauses(struct gc_stats *out, const struct gc__collector *collector) {
+  struct gc__pauses all = collector->pauses_minor;
+  gc__pauses_add(&all, &collector->pauses_full);
+  out->pauses = summarize(&all);
+  out->pauses_minor = summarize(&collector->pauses_minor);
+  out->pauses_full = summarize(&collector->pauses_full);
+}
+
 /* What threads were handed and have not allocated yet is subtracted: those cells are still free. */
 static void add_threads(struct gc_stats *out, const struct gc__world *world) {
   out->allocated_bytes += world->totals.handed_bytes;
@@ -52,9 +60,7 @@ static uint64_t count_blacklisted(const struct gc__heap *heap) {
 
 static void add_heap(struct gc_stats *out, const struct gc__collector *collector) {
   const struct gc__heap *heap = &collector->heap;
-  size_t table_bytes = 0;
-  for (unsigned i = 0; i < sizeof heap->space.tables / sizeof heap->space.tables[0]; i++)
-    table_bytes += heap->space.tables[i].committed_bytes;
+  size_t table_bytes = gc__space_table_bytes(&heap->space);
   size_t dirty_bytes = heap->pages.dirty_free_pages * GC__PAGE_BYTES;
   size_t object_bytes = out->heap_bytes > table_bytes + dirty_bytes ? out->heap_bytes - table_bytes - dirty_bytes : 0;
   out->free_bytes = heap->sweep.free_cell_bytes;
@@ -73,15 +79,17 @@ static void read_figures(struct gc_stats *out) {
   gc__lock_take(&collector->lock);
   gc__lock_take(&collector->world.lock);
   out->mode = runtime->settings.options.mode;
-  out->tracking = GC_TRACK_NONE;
+  out->tracking = gc__tracking_of(&collector->heap);
   out->heap_bytes = gc__word_peek(&runtime->budget.used_bytes);
   out->limit_bytes = gc__word_peek(&runtime->budget.limit_bytes);
-  out->live_bytes = collector->live_bytes;
+  out->live_bytes = collector->last.live_bytes;
+  out->collections_minor = collector->count_minor;
   out->collections_full = collector->count_full;
-  out->pauses = out->pauses_full = summarize(&collector->pauses_full);
+  out->tracked_pages_written = collector->heap.log.written_pages;
+  summarize_pauses(out, collector);
   out->mark_ns = collector->mark_ns;
   out->objects_marked = collector->objects_marked;
-  out->false_words = collector->last_counts.false_words;
+  out->false_words = collector->last.counts.false_words;
   out->threads = (unsigned)collector->world.thread_count;
   out->markers = collector->crew.wanted_count;
   gc__lock_take(&collector->heap.lock);
@@ -112,14 +120,23 @@ void gc_stats_reset(void) {
 
 /* ---- Log line ---- */
 
-void gc__log_collection(void) {
+void gc__log_collection(const struct gc__collection *made) {
   const struct gc__collector *collector = &gc__runtime.collector;
   const double mib = 1024 * 1024;
-  gc__report(
-      "collection %zu: full, pause %.3f ms, live %.2f MiB in %zu objects, committed %.2f MiB, next after %.2f MiB",
-      gc__word_peek(&collector->number), (double)collector->last_pause_ns / 1e6, (double)collector->live_bytes / mib,
-      collector->last_counts.marked_objects, (double)gc__word_peek(&gc__runtime.budget.used_bytes) / mib,
-      (double)gc__word_peek(&collector->heap.allowance_bytes) / mib);
+  double next_mib = (double)gc__word_peek(&collector->heap.allowance_bytes) / mib;
+  double committed_mib = (double)gc__word_peek(&gc__runtime.budget.used_bytes) / mib;
+  if (made->is_full)
+    gc__report(
+        "collection %zu: full, pause %.3f ms, live %.2f MiB in %zu objects, committed %.2f MiB, next after %.2f MiB",
+        made->number, (double)made->pause_ns / 1e6, (double)made->live_bytes / mib, made->counts.marked_objects,
+        committed_mib, next_mib);
+  else
+    gc__report("collection %zu: minor, pause %.3f ms, %.2f of %.2f MiB survived in %zu objects, %zu pages written "
+               "(%s), old %.2f MiB, committed %.2f MiB, next after %.2f MiB",
+               made->number, (double)made->pause_ns / 1e6, (double)made->counts.marked_bytes / mib,
+               (double)made->handed_bytes / mib, made->counts.marked_objects, made->written_pages,
+               gc__tracking_name(gc__tracking_of(&collector->heap)), (double)made->live_bytes / mib, committed_mib,
+               next_mib);
 }
 
 /* ---- Statistics file ---- */
@@ -201,8 +218,8 @@ static void write_records(struct sheet *sheet, const struct gc__collector *colle
 static void write_everything(struct sheet *sheet) {
   struct gc_stats stats;
   gc_stats(&stats);
-  print(sheet, "{\n  \"format\": 1,\n  \"version\": \"%s\",\n  \"mode\": \"%s\",\n  \"tracking\": \"none\",\n",
-        gc_version(), gc_mode_name(stats.mode));
+  print(sheet, "{\n  \"format\": 1,\n  \"version\": \"%s\",\n  \"mode\": \"%s\",\n  \"tracking\": \"%s\",\n",
+        gc_version(), gc_mode_name(stats.mode), gc__tracking_name(stats.tracking));
   write_figures(sheet, &stats);
   write_pauses(sheet, "pauses", &stats.pauses);
   write_pauses(sheet, "pauses_minor", &stats.pauses_minor);

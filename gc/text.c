@@ -19,7 +19,10 @@ char *gc_strndup(const char *s, size_t n) {
 void *gc_memdup(const void *from, size_t bytes) {
   if (!from) return NULL;
   void *copy = gc_alloc(bytes);
-  return copy ? memcpy(copy, from, bytes) : NULL;
+  if (!copy) return NULL;
+  memcpy(copy, from, bytes);
+  gc_written(copy, bytes); /* a collection since it was made has made it old */
+  return copy;
 }
 
 char *gc_vasprintf(const char *format, va_list arguments) {

@@ -31,6 +31,7 @@ int gc_thread_create(pthread_t *thread, const pthread_attr_t *attributes, void *
   struct thread_start *start = gc_alloc_root(sizeof *start);
   if (!start) return EAGAIN;
   *start = (struct thread_start){fn, argument};
+  gc_written(start, sizeof *start);
   int error = pthread_create(thread, attributes, begin_thread, start);
   if (error) gc_free(start);
   return error;

@@ -1,7 +1,6 @@
 /* collect/collector.c - see collector.h. */
 #include "collect/collector.h"
 #include "base/check.h"
-#include "collect/pacing.h"
 #include "heap/sweep.h"
 #include "os/clock.h"
 #include "os/park.h"
@@ -44,22 +43,24 @@ static void update_allowance(struct gc__collector *collector) {
   struct gc__budget *budget = collector->budget;
   size_t limit = gc__word_peek(&budget->limit_bytes), used = gc__word_peek(&budget->used_bytes);
   size_t room = limit > used ? limit - used : 0;
-  size_t heap_used = collector->live_bytes;
-  size_t heap_dirty = 0;
-  const struct gc__space *space = &collector->heap.space;
-  for (unsigned i = 0; i < sizeof space->tables / sizeof space->tables[0]; i++)
-    heap_dirty += space->tables[i].committed_bytes;
-  heap_dirty = used > heap_dirty ? used - heap_dirty : 0;
-  if (heap_dirty > heap_used) room += heap_dirty - heap_used;
+  size_t live = collector->last.live_bytes, table_bytes = gc__space_table_bytes(&collector->heap.space);
+  size_t dirty = used > table_bytes ? used - table_bytes : 0;
+  if (dirty > live) room += dirty - live;
   size_t attached = gc__word_peek(&collector->world.thread_count), threads = attached ? attached : 1;
   if (threads > collector->processors) threads = collector->processors;
-  gc__word_poke(&collector->heap.allowance_bytes,
-                gc__pacing_allowance(collector->live_bytes, collector->growth_percent, (unsigned)threads, room));
+  collector->mode->pace(collector, (unsigned)threads, room);
+}
+
+static int open_log(struct gc__collector *collector, struct gc__collector_settings *settings) {
+  if (!settings->wants_log) return 0;
+  return gc__log_open(&collector->heap, settings->has_cards, settings->watch, &settings->missing);
 }
 
 int gc__collector_open(struct gc__collector *collector, struct gc__budget *budget,
-                       const struct gc__collector_settings *settings) {
+                       struct gc__collector_settings *settings) {
   *collector = (struct gc__collector){.budget = budget,
+                                      .mode = settings->mode,
+                                      .nursery = {.wanted_bytes = settings->nursery_bytes},
                                       .growth_percent = settings->growth_percent,
                                       .wanted_limit_bytes = settings->limit_bytes,
                                       .processors = gc__os_processors(),
@@ -68,6 +69,9 @@ int gc__collector_open(struct gc__collector *collector, struct gc__budget *budge
   gc__lock_open(&collector->lock, GC__RANK_COLLECTOR);
   update_limit(collector);
   if (!gc__heap_open(&collector->heap, budget, settings->reserve_bytes, settings->initial_bytes)) goto no_heap;
+  error = open_log(collector, settings);
+  if (error) goto no_roots;
+  error = ENOMEM;
   if (!gc__roots_open(&collector->roots, budget, settings->own_state)) goto no_roots;
   if (!gc__crew_open(&collector->crew, &collector->heap, budget, settings->markers, settings->interior_in_heap))
     goto no_crew;
@@ -102,68 +106,134 @@ void gc__collector_close(struct gc__collector *collector) {
 
 /* ---- A collection ---- */
 
-static void note_pause(struct gc__collector *collector, uint64_t start_ns, uint64_t length_ns) {
-  collector->last_pause_ns = length_ns;
-  collector->count_full++;
-  gc__pauses_note(&collector->pauses_full, length_ns);
+static void note_pause(struct gc__collector *collector, const struct gc__collection *made) {
+  if (made->is_full) collector->count_full++;
+  else collector->count_minor++;
+  gc__pauses_note(made->is_full ? &collector->pauses_full : &collector->pauses_minor, made->pause_ns);
   if (!collector->keeps_records ||
       !gc__region_commit(&collector->records, (collector->record_count + 1) * sizeof(struct gc__pause_record)))
     return;
   struct gc__pause_record *records = (void *)collector->records.start;
-  records[collector->record_count++] = (struct gc__pause_record){start_ns, length_ns, true};
+  records[collector->record_count++] = (struct gc__pause_record){made->start_ns, made->pause_ns, made->is_full};
 }
 
+/* ---- Steps of the modes ---- */
+
+static void trace(struct gc__collector *collector, bool is_minor, uint8_t epoch) {
+  struct gc__collection *made = &collector->last;
+  made->is_full = !is_minor;
+  made->counts = gc__crew_trace(&collector->crew, &collector->roots, epoch, is_minor);
+  made->live_bytes = made->counts.marked_bytes + (is_minor ? made->live_bytes : 0);
+  collector->objects_marked += made->counts.marked_objects;
+  if (collector->inspect_traced) collector->inspect_traced(collector);
+}
+
+static void finish_stop(struct gc__collector *collector) {
+  struct gc__collection *made = &collector->last;
+  for (struct gc__thread *thread = collector->world.first; thread; thread = thread->next)
+    gc__local_after_stop(&collector->heap, &thread->local);
+  if (made->is_full) gc__word_set(&collector->number_full, collector->number_full + 1);
+  gc__word_set(&collector->number, collector->number + 1);
+  made->number = collector->number;
+}
+
+void gc__collector_trace_all(struct gc__collector *collector) {
+  struct gc__heap *heap = &collector->heap;
+  uint8_t epoch = gc__heap_next_epoch(heap);
+  trace(collector, false, epoch);
+  gc__heap_end_trace(heap, epoch);
+  finish_stop(collector);
+}
+
+/* What is written is read and armed anew before the trace reads any of it. */
+void gc__collector_trace_young(struct gc__collector *collector) {
+  struct gc__heap *heap = &collector->heap;
+  size_t pages_before = heap->log.written_pages;
+  if (!gc__roots_gather_written(&collector->roots, heap)) return;
+  collector->last.written_pages = heap->log.written_pages - pages_before;
+  trace(collector, true, heap->epoch);
+  gc__heap_end_minor(heap);
+  finish_stop(collector);
+}
+
+/* ---- A stop ---- */
+
+struct stop {
+  struct gc__collector *collector;
+  bool is_full;
+};
+
 static void collect_stopped(void *argument) {
-  struct gc__collector *collector = argument;
+  const struct stop *stop = argument;
+  struct gc__collector *collector = stop->collector;
   gc__valgrind_hush();
-  if (gc__roots_gather(&collector->roots, &collector->world)) collector->collect_stopped(collector);
+  if (gc__roots_gather(&collector->roots, &collector->world)) {
+    uint64_t start_ns = gc__clock_ns();
+    struct gc__thread *first = collector->world.first;
+    collector->last.handed_bytes = gc__word_peek(&collector->heap.handed_since_bytes);
+    collector->last.written_pages = 0;
+    for (struct gc__thread *thread = first; thread; thread = thread->next)
+      gc__local_before_stop(&collector->heap, &thread->local);
+    collector->mode->collect(collector, stop->is_full);
+    collector->mark_ns += gc__clock_ns() - start_ns;
+  }
   if (collector->inspect_stopped) collector->inspect_stopped(collector);
   gc__valgrind_speak();
 }
 
 /* From the stop to the restart, and what belongs to it. Collector lock held. */
-static bool run_stopped(struct gc__collector *collector) {
+static bool run_stopped(struct gc__collector *collector, bool is_full) {
+  struct stop stop = {collector, is_full};
   size_t number = collector->number;
   gc__lock_take(&collector->world.lock);
-  bool is_ready = gc__roots_reserve(&collector->roots, &collector->world);
+  bool is_ready = gc__roots_reserve(&collector->roots, &collector->world, &collector->heap);
   if (is_ready) {
-    uint64_t start_ns = gc__clock_ns();
-    gc__world_stop(&collector->world, collect_stopped, collector);
-    if (collector->number != number) note_pause(collector, start_ns, gc__clock_ns() - start_ns);
+    collector->last.start_ns = gc__clock_ns();
+    gc__world_stop(&collector->world, collect_stopped, &stop);
+    collector->last.pause_ns = gc__clock_ns() - collector->last.start_ns;
+    if (collector->number != number) note_pause(collector, &collector->last);
   }
   gc__lock_give(&collector->world.lock);
   return is_ready;
 }
 
-static bool collect(struct gc__collector *collector) {
+static bool collect(struct gc__collector *collector, bool is_full) {
   struct gc__thread *self = gc__self;
   size_t number = collector->number;
   bool is_ready;
   gc__world_enter(self);
-  gc__sweep_finish(&collector->heap);
+  is_full = is_full || collector->mode->wants_full(collector);
+  if (is_full) gc__sweep_finish(&collector->heap);
   update_limit(collector);
-  do is_ready = run_stopped(collector);
+  do is_ready = run_stopped(collector, is_full);
   while (is_ready && collector->number == number); /* roots were added meanwhile: once more, with room for them */
   if (is_ready) {
-    gc__sweep_large(&collector->heap);
+    gc__sweep_large(&collector->heap, collector->last.is_full);
     update_allowance(collector);
   }
   gc__world_leave(self);
   return is_ready;
 }
 
-struct collection {
+struct wanted_collection {
   struct gc__collector *collector;
+  bool is_full;
   size_t number;
+  struct gc__collection *made;
   bool done;
 };
 
 /* Runs with the loader held. */
 static void collect_held(void *argument) {
-  struct collection *wanted = argument;
+  struct wanted_collection *wanted = argument;
   struct gc__collector *collector = wanted->collector;
   gc__lock_take(&collector->lock);
-  wanted->done = collector->number != wanted->number || collect(collector);
+  wanted->made->number = 0;
+  wanted->done = gc__collector_number(collector, wanted->is_full) != wanted->number;
+  if (!wanted->done && collect(collector, wanted->is_full)) {
+    wanted->done = true;
+    *wanted->made = collector->last;
+  }
   gc__lock_give(&collector->lock);
 }
 
@@ -183,8 +253,8 @@ static void pass_loader_gate(void) {
   }
 }
 
-bool gc__collector_run(struct gc__collector *collector, size_t number) {
-  struct collection wanted = {collector, number, false};
+bool gc__collector_run(struct gc__collector *collector, bool is_full, size_t number, struct gc__collection *made) {
+  struct wanted_collection wanted = {collector, is_full, number, made, false};
   GC__CHECK(gc__self->no_stop == 0);
   start_helpers(collector);
   pass_loader_gate();
@@ -195,8 +265,10 @@ bool gc__collector_run(struct gc__collector *collector, size_t number) {
 
 void gc__collector_reset_counts(struct gc__collector *collector) {
   gc__lock_take(&collector->lock);
-  collector->count_full = 0;
+  collector->count_minor = collector->count_full = 0;
   collector->objects_marked = collector->mark_ns = 0;
+  collector->heap.log.written_pages = 0;
+  memset(&collector->pauses_minor, 0, sizeof collector->pauses_minor);
   memset(&collector->pauses_full, 0, sizeof collector->pauses_full);
   gc__word_poke(&collector->heap.sweep.total_ns, 0);
   gc__lock_give(&collector->lock);
@@ -226,6 +298,7 @@ void gc__collector_after_fork_in_parent(struct gc__collector *collector) {
 
 void gc__collector_after_fork_in_child(struct gc__collector *collector) {
   gc__crew_after_fork(&collector->crew);
+  gc__log_after_fork(&collector->heap);
   gc__world_after_fork(&collector->world);
   gc__flag_set(&threads_at_loader, 0);
   open_gates(collector);

@@ -9,6 +9,8 @@
 #define GC_COLLECT_COLLECTOR_H
 
 #include "collect/crew.h"
+#include "collect/mode.h"
+#include "collect/nursery.h"
 #include "collect/pauses.h"
 #include "collect/roots.h"
 #include "collect/world.h"
@@ -18,6 +20,17 @@ struct gc__pause_record {
   bool is_full;
 };
 
+/* What one collection came to. */
+struct gc__collection {
+  size_t number; /* of collections so far, this one included; 0: none was made */
+  bool is_full;
+  uint64_t start_ns, pause_ns;
+  struct gc__trace_counts counts; /* a minor one counts the young objects that it marked */
+  size_t live_bytes;              /* old ones included */
+  size_t handed_bytes;            /* since the collection before */
+  size_t written_pages;           /* that it had to look at */
+};
+
 struct gc__collector {
   struct gc__budget *budget;
   struct gc__heap heap;
@@ -25,40 +38,53 @@ struct gc__collector {
   struct gc__roots roots;
   struct gc__crew crew;
   struct gc__lock lock;
-  void (*collect_stopped)(struct gc__collector *); /* the mode's steps */
+  const struct gc__mode *mode;
+  void (*inspect_traced)(struct gc__collector *); /* called when a trace has ended, before anything is freed, or NULL */
   void (*inspect_stopped)(struct gc__collector *); /* called at the end of each stop, or NULL */
   unsigned growth_percent;
   unsigned processors;
-  size_t wanted_limit_bytes; /* as the options say; 0: the system's */
-  uint64_t limit_read_ns;    /* when the system was asked last */
-  volatile size_t number;    /* of collections so far */
-  size_t live_bytes;         /* after the last one */
-  struct gc__trace_counts last_counts;
+  size_t wanted_limit_bytes;   /* as the options say; 0: the system's */
+  uint64_t limit_read_ns;      /* when the system was asked last */
+  volatile size_t number;      /* of collections so far */
+  volatile size_t number_full; /* of full ones so far */
+  struct gc__collection last;
+  struct gc__nursery nursery;       /* of modes that have one */
   uint64_t objects_marked, mark_ns; /* in all */
-  uint64_t count_full;
-  uint64_t last_pause_ns;
-  struct gc__pauses pauses_full;
+  uint64_t count_minor, count_full;
+  struct gc__pauses pauses_minor, pauses_full;
   bool keeps_records;        /* of every pause, for the statistics file */
   struct gc__region records; /* of struct gc__pause_record */
   size_t record_count;
 };
 
 struct gc__collector_settings {
-  size_t reserve_bytes, initial_bytes, limit_bytes;
+  const struct gc__mode *mode;
+  bool wants_log, has_cards; /* heap/write_log.h */
+  enum gc__watch_kind watch; /* its source, if it is not cards */
+  const char *missing;       /* result: what the machine lacks, with ENOTSUP */
+  size_t reserve_bytes, initial_bytes, limit_bytes, nursery_bytes;
   unsigned growth_percent, markers;
   int stop_signal;
   bool interior_in_heap, keeps_records;
   struct gc__range own_state; /* no root */
 };
 
-/* 0, ENOMEM, EINVAL (the signal). */
+/* 0; ENOMEM; EINVAL (the signal); ENOTSUP (the log's source). */
 int gc__collector_open(struct gc__collector *collector, struct gc__budget *budget,
-                       const struct gc__collector_settings *settings);
+                       struct gc__collector_settings *settings);
 void gc__collector_close(struct gc__collector *collector);
 
-/* Collects, unless another thread finished a collection since `number` was read. False: there was no memory to begin
- * with; nothing happened. The calling thread is attached and in no section. */
-bool gc__collector_run(struct gc__collector *collector, size_t number);
+static inline size_t gc__collector_number(const struct gc__collector *collector, bool is_full) {
+  return gc__word_get(is_full ? &collector->number_full : &collector->number);
+}
+
+/* Collects, unless another thread finished such a collection since its number was read; made says what was done. False:
+ * there was no memory to begin with; nothing happened. The calling thread is attached and in no section. */
+bool gc__collector_run(struct gc__collector *collector, bool is_full, size_t number, struct gc__collection *made);
+
+/* Steps that modes are made of. World stopped, roots gathered. */
+void gc__collector_trace_all(struct gc__collector *collector);
+void gc__collector_trace_young(struct gc__collector *collector);
 
 /* Around fork(), in this order; the calling thread holds none of the locks. */
 void gc__collector_before_fork(struct gc__collector *collector);

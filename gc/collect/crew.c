@@ -141,10 +141,11 @@ static struct gc__trace_counts end_phase(struct gc__crew *crew) {
   return counts;
 }
 
-struct gc__trace_counts gc__crew_trace(struct gc__crew *crew, const struct gc__roots *roots, uint8_t epoch) {
+struct gc__trace_counts gc__crew_trace(struct gc__crew *crew, const struct gc__roots *roots, uint8_t epoch,
+                                       bool is_minor) {
   struct gc__marker *first = crew->trace.markers[0];
   size_t phase = (gc__word_peek(&crew->state) >> PHASE_LOG2) + 1;
-  gc__trace_begin(&crew->trace, roots, epoch);
+  gc__trace_begin(&crew->trace, roots, epoch, is_minor);
   crew->trace.is_shared = crew->started_count > 0;
   crew->are_called = 0;
   gc__word_set(&crew->state, phase << PHASE_LOG2 | 1);

@@ -47,7 +47,9 @@ struct gc__trace_counts {
   size_t marked_objects, marked_bytes, false_words;
 };
 
-/* Marks everything that can be reached from the roots and root objects. World stopped. */
-struct gc__trace_counts gc__crew_trace(struct gc__crew *crew, const struct gc__roots *roots, uint8_t epoch);
+/* Marks everything that can be reached from the roots and root objects; of a minor trace, all young objects that can be
+ * reached from the roots, young root objects, and written old objects among the roots. World stopped. */
+struct gc__trace_counts gc__crew_trace(struct gc__crew *crew, const struct gc__roots *roots, uint8_t epoch,
+                                       bool is_minor);
 
 #endif

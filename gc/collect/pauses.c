@@ -35,3 +35,10 @@ uint64_t gc__pauses_percentile(const struct gc__pauses *pauses, unsigned per_mil
   }
   return 0;
 }
+
+void gc__pauses_add(struct gc__pauses *pauses, const struct gc__pauses *others) {
+  pauses->count += others->count;
+  pauses->total_ns += others->total_ns;
+  if (others->max_ns > pauses->max_ns) pauses->max_ns = others->max_ns;
+  for (unsigned i = 0; i < GC__PAUSE_BUCKETS; i++) pauses->buckets[i] += others->buckets[i];
+}

@@ -17,6 +17,9 @@ struct gc__pauses {
 
 void gc__pauses_note(struct gc__pauses *pauses, uint64_t ns);
 
+/* Adds what another one counted. */
+void gc__pauses_add(struct gc__pauses *pauses, const struct gc__pauses *others);
+
 /* The length that at least that share of the pauses did not exceed, in parts of 1,000; 0 if there were none. */
 uint64_t gc__pauses_percentile(const struct gc__pauses *pauses, unsigned per_mille);
 

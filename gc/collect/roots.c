@@ -1,5 +1,6 @@
 /* collect/roots.c - see roots.h. */
 #include "collect/roots.h"
+#include "heap/block.h"
 
 #include <errno.h>
 #include <string.h>
@@ -80,14 +81,18 @@ int gc__roots_remove(struct gc__roots *roots, uintptr_t start) {
 
 /* ---- The list ---- */
 
-bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world) {
+bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world, const struct gc__heap *heap) {
   size_t for_thread = GC__STACK_PARTS_MOST + roots->segments.module_count;
   gc__lock_take(&roots->lock);
   size_t added_count = roots->added_count;
   gc__lock_give(&roots->lock);
   /* Ranges may be added until the stop: room for as many again, and some. */
   size_t most = world->thread_count * for_thread + roots->segments.range_count * 2 + added_count * 2 + 1024;
-  return gc__region_commit(&roots->list_memory, most * sizeof(struct gc__root_range));
+  if (!gc__region_commit(&roots->list_memory, most * sizeof(struct gc__root_range))) return false;
+  /* For what the write log will tell more room is better, and not needed. */
+  size_t wish = most + (heap->log.is_on ? heap->log.open_count + roots->written_count * 2 : 0);
+  (void)gc__region_commit(&roots->list_memory, wish * sizeof(struct gc__root_range));
+  return true;
 }
 
 static void append_root(struct gc__roots *roots, struct gc__range range, enum gc__root_source source) {
@@ -129,4 +134,42 @@ bool gc__roots_gather(struct gc__roots *roots, const struct gc__world *world) {
   for (size_t i = 0; i < roots->segments.range_count; i++) gather_static(roots, segments[i]);
   for (size_t i = 0; i < roots->added_count; i++) append_root(roots, added_ranges(roots)[i], GC__ROOT_ADDED);
   return !roots->is_short;
+}
+
+/* ---- Old objects that were written ---- */
+
+/* Where the list has no room for another range, the last one is stretched over this one: what lies between was not
+ * written, and looking at it is only work. */
+static void append_written(void *argument, struct gc__range range) {
+  struct gc__roots *roots = argument;
+  struct gc__root_range *list = (void *)roots->list_memory.start, *last = &list[roots->count - 1];
+  bool is_first = roots->written_count++ == 0;
+  bool has_room = (roots->count + 1) * sizeof *last <= roots->list_memory.committed_bytes;
+  if (is_first || (has_room && last->range.end != range.start)) {
+    append_root(roots, range, GC__ROOT_WRITTEN);
+    return;
+  }
+  if (range.start < last->range.start) last->range.start = range.start;
+  if (range.end > last->range.end) last->range.end = range.end;
+}
+
+/* An open block has an item of its own, since most have few old cells; without room for it, it counts as written. */
+static void append_open(struct gc__roots *roots, const struct gc__space *space, uint32_t block) {
+  uintptr_t start = space->base + (size_t)block * GC__BLOCK_BYTES;
+  struct gc__range range = {start, start + GC__BLOCK_BYTES};
+  if (space->blocks[block].state == GC__BLOCK_NONE || space->blocks[block].kind == GC__KIND_LEAF) return;
+  bool has_room = (roots->count + 2) * sizeof(struct gc__root_range) <= roots->list_memory.committed_bytes;
+  if (has_room) append_root(roots, range, GC__ROOT_OPEN);
+  else append_written(roots, range);
+}
+
+/* The log forgets what it tells of: it is asked only when there is room for one range at least. */
+bool gc__roots_gather_written(struct gc__roots *roots, struct gc__heap *heap) {
+  roots->is_short = (roots->count + 1) * sizeof(struct gc__root_range) > roots->list_memory.committed_bytes;
+  if (roots->is_short) return false;
+  roots->written_count = 0;
+  for (uint32_t i = 0; i < heap->log.open_count && !heap->log.has_cards; i++)
+    append_open(roots, &heap->space, heap->space.open_blocks[i]);
+  gc__log_take(heap, append_written, roots);
+  return true;
 }

@@ -10,7 +10,16 @@
 #include "os/lock.h"
 #include "os/segments.h"
 
-enum gc__root_source { GC__ROOT_STACK, GC__ROOT_THREAD_LOCAL, GC__ROOT_STATIC, GC__ROOT_ADDED };
+/* The last two lie in the heap, and only minor collections have them: what was written of tracked blocks, and open
+ * blocks (heap/write_log.h). */
+enum gc__root_source {
+  GC__ROOT_STACK,
+  GC__ROOT_THREAD_LOCAL,
+  GC__ROOT_STATIC,
+  GC__ROOT_ADDED,
+  GC__ROOT_WRITTEN,
+  GC__ROOT_OPEN
+};
 
 struct gc__root_range {
   struct gc__range range;
@@ -24,6 +33,7 @@ struct gc__roots {
   size_t added_count;
   struct gc__region list_memory; /* of struct gc__root_range */
   size_t count;
+  size_t written_count; /* ranges of written pages that the last minor collection had */
   bool is_short;        /* the list did not fit */
   struct gc__range own; /* the library's own state: no root, although it lies in static data */
 };
@@ -36,11 +46,14 @@ int gc__roots_add(struct gc__roots *roots, struct gc__range range);
 int gc__roots_remove(struct gc__roots *roots, uintptr_t start);
 
 /* Makes room for the list. Registry lock held, segments up to date. False: no memory; do not collect. */
-bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world);
+bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world, const struct gc__heap *heap);
 
 /* Makes the list. World stopped. False: so much was added since gc__roots_reserve that it does not fit; do not trace.
  */
 bool gc__roots_gather(struct gc__roots *roots, const struct gc__world *world);
+
+/* Adds what old objects lie in that may have been written. World stopped. False as above: nothing was read then. */
+bool gc__roots_gather_written(struct gc__roots *roots, struct gc__heap *heap);
 
 static inline const struct gc__root_range *gc__roots_list(const struct gc__roots *roots) {
   return (const struct gc__root_range *)(const void *)roots->list_memory.start;

@@ -1,5 +1,6 @@
 /* collect/trace.c - see trace.h. The loops in here are where a collection spends its time. */
 #include "collect/trace.h"
+#include "base/bytes.h"
 #include "base/check.h"
 #include "heap/block.h"
 
@@ -40,7 +41,7 @@ static GC__INLINE size_t ref_granule(size_t ref) {
 /* ---- Candidates ---- */
 
 /* A root word points at free memory: what lies there is not handed out in this epoch, or an object born there would be
- * kept by chance. */
+ * kept by chance. Full traces do so: what every minor one wanted kept free would add up until the next full one. */
 static void note_false_root(struct gc__marker *marker, size_t granule) {
   struct gc__trace *trace = marker->trace;
   struct gc__space *space = &trace->heap->space;
@@ -83,7 +84,7 @@ static GC__INLINE void visit(struct gc__marker *marker, size_t ref) {
   uint8_t byte = gc__byte_peek(live);
   if (byte == marker->epoch) return;
   if (GC__UNLIKELY(byte != marker->epoch_before) && !gc__heap_is_given(marker->trace->heap, ref_granule(ref))) {
-    if (ref & REF_IS_ROOT) note_false_root(marker, ref_granule(ref));
+    if ((ref & REF_IS_ROOT) && !marker->is_minor) note_false_root(marker, ref_granule(ref));
     return;
   }
   gc__byte_poke(live, marker->epoch);
@@ -122,9 +123,15 @@ static GC__INLINE size_t ref_at(const struct gc__space *space, size_t offset) {
   return make_ref(block * GC__BLOCK_GRANULES + first, gc__entry_kind(entry) == GC__KIND_LEAF ? 0 : granules);
 }
 
-static GC__INLINE void consider_heap_word(struct gc__marker *marker, size_t word) {
+/* [trace.young] */
+static GC__INLINE bool may_be_young(const struct gc__marker *marker, size_t offset) {
+  return gc__entry_at(&marker->space, offset >> GC__BLOCK_LOG2).stamp == marker->stamp;
+}
+
+static GC__INLINE void consider_heap_word(struct gc__marker *marker, size_t word, const bool is_minor) {
   size_t offset = word - marker->space.base;
   if (GC__LIKELY(offset >= marker->space.span_bytes)) return;
+  if (is_minor && !may_be_young(marker, offset)) return;
   size_t ref = ref_at(&marker->space, offset);
   if (GC__UNLIKELY(ref == SIZE_MAX)) return;
   if (GC__UNLIKELY(!marker->interior_in_heap) && offset != ref_granule(ref) * GC__GRANULE_BYTES) return;
@@ -145,8 +152,9 @@ static void consider_root_word(struct gc__marker *marker, size_t word) {
   if (offset > space->span_bytes) return;
   if (offset < space->span_bytes) {
     ref = ref_at(space, offset);
-    if (ref == SIZE_MAX || is_free_run(space, ref_granule(ref))) note_false_root(marker, offset / GC__GRANULE_BYTES);
-    else enqueue(marker, ref | REF_IS_ROOT);
+    bool is_nothing = ref == SIZE_MAX || is_free_run(space, ref_granule(ref));
+    if (!is_nothing) enqueue(marker, ref | REF_IS_ROOT);
+    else if (!marker->is_minor) note_false_root(marker, offset / GC__GRANULE_BYTES);
   }
   if (offset == 0 || offset % GC__GRANULE_BYTES) return;
   size_t before = ref_at(space, offset - 1);
@@ -163,17 +171,18 @@ SCANS_ANYTHING static void scan_roots(struct gc__marker *marker, struct gc__rang
 }
 
 /* count is even: a granule has two words. */
-SCANS_ANYTHING static GC__INLINE void scan_words(struct gc__marker *marker, const size_t *word, size_t count) {
+SCANS_ANYTHING static GC__INLINE void scan_words(struct gc__marker *marker, const size_t *word, size_t count,
+                                                 const bool is_minor) {
   for (const size_t *end = word + count; word < end; word += GRANULE_WORDS) {
-    consider_heap_word(marker, word[0]);
-    consider_heap_word(marker, word[1]);
+    consider_heap_word(marker, word[0], is_minor);
+    consider_heap_word(marker, word[1], is_minor);
   }
 }
 
 /* ---- Objects ---- */
 
 /* A large object from a granule on: pushes what follows the slice first, so that it can be stolen. */
-static GC__NOINLINE void scan_slice(struct gc__marker *marker, size_t granule) {
+static GC__NOINLINE void scan_slice(struct gc__marker *marker, size_t granule, const bool is_minor) {
   const struct gc__space *space = &marker->space;
   struct gc__place place = gc__space_place(space, granule * GC__GRANULE_BYTES);
   size_t end = place.granule + place.bytes / GC__GRANULE_BYTES;
@@ -181,18 +190,19 @@ static GC__NOINLINE void scan_slice(struct gc__marker *marker, size_t granule) {
     end = granule + SLICE_GRANULES;
     if (!gc__mark_stack_push(&marker->stack, make_ref(end, 0))) note_overflow(marker, place.granule);
   }
-  scan_words(marker, (const size_t *)(void *)gc__space_address(space, granule), (end - granule) * GRANULE_WORDS);
+  scan_words(marker, (const size_t *)(void *)gc__space_address(space, granule), (end - granule) * GRANULE_WORDS,
+             is_minor);
 }
 
-static GC__INLINE void scan_ref(struct gc__marker *marker, size_t ref) {
+static GC__INLINE void scan_ref(struct gc__marker *marker, size_t ref, const bool is_minor) {
   size_t granules = ref & REF_LENGTH;
   if (GC__UNLIKELY(!granules)) {
-    scan_slice(marker, ref_granule(ref));
+    scan_slice(marker, ref_granule(ref), is_minor);
     return;
   }
   marker->marked_bytes += granules * GC__GRANULE_BYTES;
   scan_words(marker, (const size_t *)(void *)gc__space_address(&marker->space, ref_granule(ref)),
-             granules * GRANULE_WORDS);
+             granules * GRANULE_WORDS, is_minor);
 }
 
 /* The lower items of a deep stack have left the cache since they were candidates: the line of the one that comes some
@@ -204,29 +214,89 @@ static GC__INLINE size_t pop_ref(struct gc__marker *marker) {
   return *top;
 }
 
-static void drain(struct gc__marker *marker) {
+static GC__INLINE void drain_as(struct gc__marker *marker, const bool is_minor) {
   struct gc__mark_stack *stack = &marker->stack;
   struct gc__queue *queue = &marker->candidates;
   for (;;) {
-    if (GC__LIKELY(stack->top > stack->split)) scan_ref(marker, pop_ref(marker));
+    if (GC__LIKELY(stack->top > stack->split)) scan_ref(marker, pop_ref(marker), is_minor);
     else if (GC__LIKELY(queue->first != queue->end)) visit_oldest(marker);
     else if (!gc__mark_stack_fetch(stack)) return;
   }
 }
 
+/* Two copies of one loop. */
+static void drain(struct gc__marker *marker) {
+  if (marker->is_minor) drain_as(marker, true);
+  else drain_as(marker, false);
+}
+
+/* ---- Old objects that were written ---- */
+
+/* Words are looked at before the object that they lie in: most lead to no block with young objects. */
+SCANS_ANYTHING static void scan_written_cells(struct gc__marker *marker, struct gc__range range) {
+  const struct gc__space *space = &marker->space;
+  for (const size_t *word = (const size_t *)range.start; word < (const size_t *)range.end; word++) {
+    size_t offset = *word - space->base;
+    if (GC__LIKELY(offset >= space->span_bytes) || !may_be_young(marker, offset)) continue;
+    size_t granule = gc__space_granule_of(space, (uintptr_t)word - space->base);
+    if (granule != SIZE_MAX && gc__byte_peek(&space->live[granule]) == marker->epoch)
+      consider_heap_word(marker, *word, true);
+  }
+}
+
+static void scan_written_runs(struct gc__marker *marker, struct gc__range range) {
+  const struct gc__space *space = &marker->space;
+  for (uintptr_t at = range.start, end; at < range.end; at = end) {
+    size_t offset = at - space->base;
+    end = space->base + gc__round_down(offset, GC__PAGE_BYTES) + GC__PAGE_BYTES;
+    if (end > range.end) end = range.end;
+    size_t granule = gc__space_granule_of(space, offset);
+    if (granule == SIZE_MAX || gc__byte_peek(&space->live[granule]) != marker->epoch) continue;
+    const struct gc__run *run = &space->runs[granule / GC__PAGE_GRANULES];
+    if (run->state == GC__RUN_LARGE && run->kind != GC__KIND_LEAF)
+      scan_words(marker, (const size_t *)at, (end - at) / sizeof(size_t), true);
+  }
+}
+
+/* A range may cover blocks of all sorts. */
+static void scan_written(struct gc__marker *marker, struct gc__range range) {
+  const struct gc__space *space = &marker->space;
+  while (range.start < range.end) {
+    size_t block = (range.start - space->base) >> GC__BLOCK_LOG2;
+    struct gc__block_entry entry = gc__entry_at(space, block);
+    uintptr_t end = space->base + (block + 1) * GC__BLOCK_BYTES;
+    struct gc__range part = {range.start, end < range.end ? end : range.end};
+    if (entry.shape & GC__SHAPE_PAGES) scan_written_runs(marker, part);
+    else if ((entry.shape & GC__SHAPE_GRANULES) && gc__entry_kind(entry) != GC__KIND_LEAF)
+      scan_written_cells(marker, part);
+    range.start = part.end;
+  }
+}
+
+/* The old cells of an open block, or of a part of one: most have none or few. */
+static void scan_open(struct gc__marker *marker, struct gc__range range) {
+  const struct gc__space *space = &marker->space;
+  size_t first = (range.start - space->base) / GC__GRANULE_BYTES, end = (range.end - space->base) / GC__GRANULE_BYTES;
+  struct gc__block_entry entry = gc__entry_at(space, first / GC__BLOCK_GRANULES);
+  size_t words = (entry.shape & GC__SHAPE_GRANULES) * GRANULE_WORDS;
+  for (size_t at = first; at < end; at += 64)
+    for (uint64_t old = gc__bytes_equal(space->live + at, marker->epoch); old; old &= old - 1)
+      scan_words(marker, (const size_t *)(void *)gc__space_address(space, at + gc__lowest_bit(old)), words, true);
+}
+
 /* ---- A marker's work ---- */
 
-static bool take_root_piece(struct gc__trace *trace, struct gc__range *piece) {
+static bool take_root_piece(struct gc__trace *trace, struct gc__root_range *piece) {
   bool found = false;
   while (!gc__flag_swap_if(&trace->root_lock, 0, 1)) gc__spin_hint();
   while (gc__word_peek(&trace->root_at) < gc__word_peek(&trace->root_count) && !found) {
     struct gc__range range = trace->roots[trace->root_at].range;
     uintptr_t start = trace->root_from ? trace->root_from : range.start;
-    *piece = (struct gc__range){start, range.end};
+    *piece = (struct gc__root_range){{start, range.end}, trace->roots[trace->root_at].source};
     found = start < range.end;
-    if (found && range.end - start > ROOT_PIECE_BYTES) piece->end = start + ROOT_PIECE_BYTES;
-    trace->root_from = piece->end;
-    if (piece->end != range.end) continue;
+    if (found && range.end - start > ROOT_PIECE_BYTES) piece->range.end = start + ROOT_PIECE_BYTES;
+    trace->root_from = piece->range.end;
+    if (piece->range.end != range.end) continue;
     gc__word_poke(&trace->root_at, trace->root_at + 1);
     trace->root_from = 0;
   }
@@ -241,12 +311,18 @@ static bool steal_some(struct gc__marker *marker) {
   return false;
 }
 
+static void scan_piece(struct gc__marker *marker, const struct gc__root_range *piece) {
+  if (piece->source == GC__ROOT_WRITTEN) scan_written(marker, piece->range);
+  else if (piece->source == GC__ROOT_OPEN) scan_open(marker, piece->range);
+  else scan_roots(marker, piece->range);
+}
+
 void gc__trace_work(struct gc__marker *marker) {
   struct gc__trace *trace = marker->trace;
-  struct gc__range piece;
+  struct gc__root_range piece;
   for (;;) {
     drain(marker);
-    if (take_root_piece(trace, &piece)) scan_roots(marker, piece);
+    if (take_root_piece(trace, &piece)) scan_piece(marker, &piece);
     else if (!trace->is_shared || !steal_some(marker)) return;
   }
 }
@@ -257,8 +333,9 @@ bool gc__trace_has_work(const struct gc__trace *trace) {
   return gc__word_peek(&trace->root_at) < gc__word_peek(&trace->root_count);
 }
 
-void gc__trace_begin(struct gc__trace *trace, const struct gc__roots *roots, uint8_t epoch) {
+void gc__trace_begin(struct gc__trace *trace, const struct gc__roots *roots, uint8_t epoch, bool is_minor) {
   trace->epoch = epoch;
+  trace->is_minor = is_minor;
   trace->roots = gc__roots_list(roots);
   gc__word_poke(&trace->root_count, roots->count);
   gc__word_poke(&trace->root_at, 0);
@@ -270,6 +347,8 @@ void gc__trace_begin(struct gc__trace *trace, const struct gc__roots *roots, uin
     marker->space = trace->heap->space;
     marker->epoch = epoch;
     marker->epoch_before = trace->heap->epoch;
+    marker->stamp = trace->heap->stamp;
+    marker->is_minor = is_minor;
     marker->interior_in_heap = trace->interior_in_heap;
     marker->candidates.first = marker->candidates.end = 0;
     marker->marked_objects = marker->marked_bytes = marker->false_words = 0;
@@ -291,12 +370,16 @@ static void mark_root_cell(struct gc__marker *marker, size_t granule) {
     enqueue(marker, ref_at(&marker->space, granule * GC__GRANULE_BYTES));
 }
 
+/* Young ones are in blocks of the coming stop's stamp, and first in the list of large ones. */
 void gc__trace_root_objects(struct gc__marker *marker) {
   struct gc__heap *heap = marker->trace->heap;
   for (uint32_t block = heap->root_blocks; block != GC__NONE; block = heap->space.blocks[block].root_next)
-    each_cell(marker, block, mark_root_cell);
-  for (uint32_t first = heap->root_large; first != GC__NONE; first = heap->space.runs[first].next)
+    if (!marker->is_minor || gc__entry_at(&heap->space, block).stamp == heap->stamp)
+      each_cell(marker, block, mark_root_cell);
+  for (uint32_t first = heap->root_large; first != GC__NONE; first = heap->space.runs[first].next) {
+    if (marker->is_minor && heap->space.runs[first].stamp != heap->stamp) break;
     enqueue(marker, make_ref((size_t)first * GC__PAGE_GRANULES, 0));
+  }
 }
 
 /* Scanning again is harmless: what it finds is marked already, or was lost and is found now. */
@@ -304,7 +387,7 @@ static void rescan_cell(struct gc__marker *marker, size_t granule) {
   const struct gc__space *space = &marker->space;
   if (space->live[granule] != marker->epoch) return;
   size_t ref = ref_at(space, granule * GC__GRANULE_BYTES);
-  scan_ref(marker, ref);
+  scan_ref(marker, ref, marker->is_minor);
   marker->marked_bytes -= (ref & REF_LENGTH) * GC__GRANULE_BYTES; /* it was counted when it was marked */
   drain(marker);
 }
@@ -315,7 +398,7 @@ static void rescan_large(struct gc__marker *marker, size_t granule) {
   if (space->live[granule] != marker->trace->epoch || place.kind == GC__KIND_LEAF) return;
   const size_t *word = (const size_t *)(void *)gc__space_address(space, granule);
   for (const size_t *end = word + place.bytes / sizeof *word; word < end; word++) {
-    consider_heap_word(marker, *word);
+    consider_heap_word(marker, *word, marker->is_minor);
     if (marker->stack.top) drain(marker);
   }
   drain(marker);

@@ -8,6 +8,10 @@
  * which is wasted work and nothing else (counters may be a little high then). [trace.overflow] An object that is marked
  * but could not be pushed is found again by a flag on its block: its marked objects are scanned anew until no flag is
  * left. So marking ends right with any amount of memory for its stacks.
+ *
+ * [trace.young] A minor trace marks with the epoch that old objects have, so that they count as marked. A word matters
+ * to it only if the entry of the block that it points into has the stamp of the coming stop: no other block has young
+ * objects, and the entry is in the cache. It starts at the roots and at what the write log names of old objects.
  */
 #ifndef GC_COLLECT_TRACE_H
 #define GC_COLLECT_TRACE_H
@@ -34,6 +38,8 @@ struct gc__queue {
 struct gc__marker {
   _Alignas(GC__SHARING_BYTES) struct gc__space space; /* a copy, good for one trace */
   uint8_t epoch, epoch_before; /* that the trace marks with; that live objects have which it has not met yet */
+  uint16_t stamp;              /* of blocks with young objects */
+  bool is_minor;               /* only young objects are marked */
   bool interior_in_heap;
   struct gc__queue candidates; /* liveness bytes on their way */
   struct gc__mark_stack stack;
@@ -44,10 +50,11 @@ struct gc__marker {
 struct gc__trace {
   struct gc__heap *heap;
   uint8_t epoch; /* that this trace marks with */
+  bool is_minor; /* [trace.young] */
   bool interior_in_heap;
   bool is_shared; /* more than one marker may work */
   const struct gc__root_range *roots;
-  volatile size_t root_count;       /* read by markers that are on their way out of an earlier phase, too */
+  volatile size_t root_count;  /* read by markers that are on their way out of an earlier phase, too */
   volatile unsigned root_lock; /* of the next two: pieces of the ranges are handed to the markers */
   volatile size_t root_at;
   uintptr_t root_from;
@@ -59,7 +66,7 @@ struct gc__trace {
 };
 
 /* Prepares a trace over the heap that marks with that epoch. World stopped. */
-void gc__trace_begin(struct gc__trace *trace, const struct gc__roots *roots, uint8_t epoch);
+void gc__trace_begin(struct gc__trace *trace, const struct gc__roots *roots, uint8_t epoch, bool is_minor);
 
 /* Marks the allocated root objects, and makes them work for the first marker. */
 void gc__trace_root_objects(struct gc__marker *marker);

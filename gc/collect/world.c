@@ -27,7 +27,9 @@ static GC__NOINLINE size_t here(void) {
   return (size_t)__builtin_frame_address(0);
 }
 
-void gc__world_note_stack(void) { gc__self->stopped_at = here(); }
+void gc__world_note_stack(void) {
+  gc__self->stopped_at = here();
+}
 
 /* ---- The stopped thread's side: no libc, no instrumentation, async-signal-safe ---- */
 
@@ -152,7 +154,8 @@ void gc__world_detach(struct gc__world *world) {
 /* ---- Forks ---- */
 
 /* Leaving the section answers a stop that came between entering it and seeing the gate: who closes the gate waits for
- * that answer. A section inside another one does not wait: the outer one would stay open, and it began before the gate. */
+ * that answer. A section inside another one does not wait: the outer one would stay open, and it began before the gate.
+ */
 GC__NOINLINE void gc__world_enter_gate(struct gc__thread *self) {
   while (self->no_stop == 1 && gc__flag_get(&gc__world_gate)) {
     gc__world_leave(self);

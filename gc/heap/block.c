@@ -6,6 +6,9 @@
 /* A block whose cells are freed by hand is listed again when an eighth of it came free. */
 #define RELIST_SHARE 8
 
+/* [log.open] */
+#define DENSE_SHARE 4
+
 static struct gc__block *block_at(const struct gc__heap *heap, uint32_t block) {
   return &heap->space.blocks[block];
 }
@@ -35,6 +38,9 @@ struct gc__page_grant gc__block_make(struct gc__heap *heap, enum gc__kind kind, 
   gc__word_poke(&facts->owner, 0); /* readers take no lock: heap/object.c */
   facts->next = GC__NONE;
   facts->freed_cells = 0;
+  facts->live_cells = 0;
+  facts->counted_epoch = 0;
+  facts->swept_epoch = heap->epoch;
   facts->state = GC__BLOCK_OWNED;
   facts->size_class = (uint8_t)size_class;
   facts->kind = (uint8_t)kind;
@@ -56,25 +62,33 @@ void gc__block_release(struct gc__heap *heap, uint32_t block) {
   gc__pages_give(&heap->pages, block * GC__BLOCK_PAGES, GC__BLOCK_PAGES);
 }
 
+bool gc__block_is_dense(const struct gc__heap *heap, uint32_t block) {
+  const struct gc__block *facts = block_at(heap, block);
+  return heap->log.is_on && facts->kind != GC__KIND_LEAF &&
+         facts->live_cells * DENSE_SHARE > gc__block_class(heap, block)->cell_count;
+}
+
 void gc__block_list(struct gc__heap *heap, uint32_t block) {
   GC__CHECK(gc__lock_is_held(&heap->lock));
   struct gc__block *facts = block_at(heap, block);
   GC__CHECK(facts->state != GC__BLOCK_LISTED);
-  uint32_t *list = &heap->available[facts->kind][facts->size_class];
+  bool is_dense = !facts->is_open && gc__block_is_dense(heap, block);
+  uint32_t *list = &(is_dense ? heap->dense : heap->available)[facts->kind][facts->size_class];
   facts->state = GC__BLOCK_LISTED;
   facts->next = *list;
   *list = block;
 }
 
-uint32_t gc__block_unlist(struct gc__heap *heap, enum gc__kind kind, unsigned size_class) {
+uint32_t gc__block_unlist(struct gc__heap *heap, enum gc__kind kind, unsigned size_class, bool is_dense) {
   GC__CHECK(gc__lock_is_held(&heap->lock));
-  uint32_t block = heap->available[kind][size_class];
+  uint32_t *list = &(is_dense ? heap->dense : heap->available)[kind][size_class], block = *list;
   if (block == GC__NONE) return block;
   struct gc__block *facts = block_at(heap, block);
   GC__CHECK(facts->state == GC__BLOCK_LISTED && facts->kind == kind && facts->size_class == size_class);
-  heap->available[kind][size_class] = facts->next;
+  *list = facts->next;
   facts->state = GC__BLOCK_OWNED;
   facts->freed_cells = 0;
+  facts->swept_epoch = heap->epoch;
   return block;
 }
 
@@ -166,7 +180,7 @@ void gc__block_note_freed(struct gc__heap *heap, uint32_t block) {
   unsigned freed = gc__flag_add(&facts->freed_cells, 1) + 1;
   if (freed < 1u + gc__block_class(heap, block)->cell_count / RELIST_SHARE) return;
   gc__lock_take(&heap->lock);
-  bool is_swept = block < heap->sweep.next || gc__entry_at(&heap->space, block).stamp == heap->stamp;
+  bool is_swept = facts->swept_epoch == heap->epoch;
   if (facts->state == GC__BLOCK_IDLE && is_swept) gc__block_list(heap, block);
   gc__lock_give(&heap->lock);
 }

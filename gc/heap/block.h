@@ -6,6 +6,8 @@
  * allocation stores nothing per object.
  * [block.owner] A block with an owner is in no list, and only the owner hands out its cells. Others may free cells in
  * it. [block.listed] A block in a list of available blocks has a state that says so, its class and kind are the list's.
+ * There are two lists: cells are handed out of dense blocks only when memory gets short, where old objects in a block
+ * that is handed out cost time at each minor collection (heap/write_log.h).
  */
 #ifndef GC_HEAP_BLOCK_H
 #define GC_HEAP_BLOCK_H
@@ -26,9 +28,13 @@ struct gc__page_grant gc__block_make(struct gc__heap *heap, enum gc__kind kind, 
 /* Gives an unlisted block without allocated cells back to the pages. Lock held. */
 void gc__block_release(struct gc__heap *heap, uint32_t block);
 
-/* Lists an unlisted block as available, or takes one from the list, owned; GC__NONE: the list is empty. Lock held. */
+/* Lists an unlisted block as available, or takes one from a list, owned; GC__NONE: the list is empty. Lock held. */
 void gc__block_list(struct gc__heap *heap, uint32_t block);
-uint32_t gc__block_unlist(struct gc__heap *heap, enum gc__kind kind, unsigned size_class);
+uint32_t gc__block_unlist(struct gc__heap *heap, enum gc__kind kind, unsigned size_class, bool is_dense);
+
+/* Whether so much of the block was old when it was looked at last that handing out its cells costs more than they are
+ * worth while there is other memory. */
+bool gc__block_is_dense(const struct gc__heap *heap, uint32_t block);
 
 /* Which cells cannot be handed out: a bit at each such cell's first granule, no other bits. */
 void gc__block_read_occupied(const struct gc__heap *heap, uint32_t block, uint64_t occupied[GC__BLOCK_WORDS]);

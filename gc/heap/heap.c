@@ -31,10 +31,12 @@ bool gc__heap_open(struct gc__heap *heap, struct gc__budget *budget, size_t rese
                             .hand_out_bytes = HAND_OUT_BYTES,
                             .root_blocks = GC__NONE,
                             .large = GC__NONE,
+                            .roomy_bytes = SIZE_MAX,
                             .root_large = GC__NONE,
                             .initial_bytes = initial_bytes};
   for (unsigned kind = 0; kind < GC__KIND_COUNT; kind++)
-    for (unsigned class = 0; class < GC__CLASS_COUNT; class ++) heap->available[kind][class] = GC__NONE;
+    for (unsigned class = 0; class < GC__CLASS_COUNT; class ++)
+      heap->available[kind][class] = heap->dense[kind][class] = GC__NONE;
   gc__lock_open(&heap->lock, GC__RANK_HEAP);
   if (gc__space_open(&heap->space, budget, reserve_bytes)) {
     gc__pages_open(&heap->pages, &heap->space);
@@ -49,6 +51,7 @@ void gc__heap_close(struct gc__heap *heap) {
   for (size_t word = 0; word < heap->space.span_bytes / GC__PAGE_BYTES / 64; word++)
     heap_pages += gc__bit_count(heap->space.dirty_pages[word]);
   gc__budget_give(heap->budget, heap_pages * GC__PAGE_BYTES);
+  gc__log_close(heap);
   gc__space_close(&heap->space);
   gc__lock_close(&heap->lock);
 }
@@ -67,6 +70,7 @@ uint8_t gc__heap_next_epoch(struct gc__heap *heap) {
 
 /* Stamps of old stops must not be taken for the new one's when their numbers start over. */
 static void next_stamp(struct gc__heap *heap) {
+  heap->ended_stamp = heap->stamp;
   if (heap->stamp++ != UINT16_MAX) return;
   for (size_t block = 0; block < heap->space.span_bytes / GC__BLOCK_BYTES; block++) {
     struct gc__block_entry entry = gc__entry_at(&heap->space, block);
@@ -76,24 +80,50 @@ static void next_stamp(struct gc__heap *heap) {
   heap->stamp = 1;
 }
 
+/* What is new among the large objects and was marked is old from now on. New ones stand at the heads of their lists. */
+static void track_large(struct gc__heap *heap, uint32_t first) {
+  const struct gc__run *runs = heap->space.runs;
+  for (; first != GC__NONE && runs[first].stamp == heap->stamp; first = runs[first].next)
+    if (heap->space.live[(size_t)first * GC__PAGE_GRANULES] == heap->epoch && runs[first].kind != GC__KIND_LEAF)
+      gc__log_track(heap, first, runs[first].page_count);
+}
+
+static void end_stop(struct gc__heap *heap, bool is_full) {
+  if (heap->log.is_on) {
+    track_large(heap, heap->large);
+    track_large(heap, heap->root_large);
+    gc__sweep_open_blocks(heap, is_full);
+    gc__log_arm(heap);
+  }
+  next_stamp(heap);
+  size_t handed = gc__word_peek(&heap->handed_before_bytes) + gc__word_peek(&heap->handed_since_bytes);
+  gc__word_poke(&heap->handed_before_bytes, is_full ? 0 : handed);
+  gc__word_poke(&heap->handed_since_bytes, 0);
+}
+
 void gc__heap_end_trace(struct gc__heap *heap, uint8_t epoch) {
   heap->epoch = epoch;
-  next_stamp(heap);
-  gc__word_poke(&heap->handed_since_bytes, 0);
   gc__sweep_begin(heap);
+  end_stop(heap, true);
+}
+
+void gc__heap_end_minor(struct gc__heap *heap) {
+  end_stop(heap, false);
 }
 
 bool gc__heap_grow(struct gc__heap *heap, uint32_t page_count, uint32_t alignment_pages) {
   GC__CHECK(gc__lock_is_held(&heap->lock));
   size_t before = heap->space.span_bytes;
   if (!gc__pages_grow(&heap->pages, page_count, alignment_pages)) return false;
+  gc__log_extend(heap);
   gc__word_add(&heap->grown_bytes, heap->space.span_bytes - before);
   return true;
 }
 
 void gc__heap_trim(struct gc__heap *heap) {
   GC__CHECK(gc__lock_is_held(&heap->lock));
-  size_t handed = gc__word_peek(&heap->handed_since_bytes), allowed = gc__word_peek(&heap->allowance_bytes);
+  size_t handed = gc__word_peek(&heap->handed_since_bytes);
+  size_t allowed = gc__word_peek(&heap->allowance_bytes) + gc__word_peek(&heap->old_room_bytes);
   size_t wanted = allowed > handed ? allowed - handed : 0;
   size_t free_bytes = heap->pages.dirty_free_pages * GC__PAGE_BYTES;
   if (wanted < heap->initial_bytes) wanted = heap->initial_bytes;

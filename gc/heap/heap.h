@@ -13,6 +13,7 @@
 #include "heap/liveness.h"
 #include "heap/pages.h"
 #include "heap/space.h"
+#include "heap/write_log.h"
 #include "os/lock.h"
 
 struct gc__sweep {
@@ -30,14 +31,20 @@ struct gc__heap {
   struct gc__lock lock;
   uint8_t epoch;         /* [live.epoch] */
   uint16_t stamp;        /* number of the coming stop: [block.young] */
+  uint16_t ended_stamp;  /* number of the last one */
   size_t hand_out_bytes; /* cells are zeroed and handed to a thread in steps of this size */
-  uint32_t available[GC__KIND_COUNT][GC__CLASS_COUNT]; /* lists of blocks with free cells */
+  uint32_t available[GC__KIND_COUNT][GC__CLASS_COUNT]; /* lists of blocks with free cells: [block.listed] */
+  uint32_t dense[GC__KIND_COUNT][GC__CLASS_COUNT];     /* of those that are more than a quarter old */
   uint32_t root_blocks;                                /* list of all blocks of root objects */
   uint32_t large, root_large;                          /* lists of large objects */
   struct gc__sweep sweep;
-  size_t initial_bytes;                        /* never given back to the system */
-  volatile size_t handed_since_bytes;          /* to programs since the last collection, less what they freed */
-  volatile size_t allowance_bytes;             /* that may be handed out before the next collection */
+  struct gc__log log;
+  size_t initial_bytes;                /* never given back to the system */
+  volatile size_t handed_since_bytes;  /* to programs since the last collection, less what they freed */
+  volatile size_t handed_before_bytes; /* between the last full collection and the last one */
+  volatile size_t allowance_bytes;     /* that may be handed out before the next collection */
+  volatile size_t old_room_bytes;      /* that the old objects may grow by before the next full collection */
+  volatile size_t roomy_bytes;         /* committed bytes from which on dense blocks are used before new memory */
   volatile size_t large_bytes, large_objects;  /* allocated in all */
   volatile size_t grown_bytes, returned_bytes; /* in all */
 };
@@ -52,6 +59,9 @@ uint8_t gc__heap_next_epoch(struct gc__heap *heap);
 /* Ends a trace that marked with that epoch: what it did not mark is free from now on. World stopped; pending cells of
  * all threads must be noted anew afterwards (gc__local_after_stop). */
 void gc__heap_end_trace(struct gc__heap *heap, uint8_t epoch);
+
+/* The same after a trace of the young objects, which marked with the epoch that the old ones have. */
+void gc__heap_end_minor(struct gc__heap *heap);
 
 /* Lengthens the span for that many pages in a row. Lock held. False: no memory. */
 bool gc__heap_grow(struct gc__heap *heap, uint32_t page_count, uint32_t alignment_pages);

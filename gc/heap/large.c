@@ -25,13 +25,14 @@ static void unlink_large(struct gc__heap *heap, uint32_t first) {
   else *list_of(heap, (enum gc__kind)run->kind) = run->next;
 }
 
-/* Names the run in the table of each of its pages, and makes words into its blocks look there. */
+/* Names the run in the table of each of its pages, and makes words into its blocks look there. The stamp tells a minor
+ * collection that there may be a young object. */
 static void claim_pages(struct gc__heap *heap, uint32_t first, uint32_t page, uint32_t count) {
   struct gc__space *space = &heap->space;
   for (uint32_t i = page; i < page + count; i++) space->run_heads[i] = first + 1;
   uint32_t last_block = (page + count - 1) / GC__BLOCK_PAGES;
   for (uint32_t block = page / GC__BLOCK_PAGES; block <= last_block; block++)
-    gc__entry_set(space, block, (struct gc__block_entry){.shape = GC__SHAPE_PAGES});
+    gc__entry_set(space, block, (struct gc__block_entry){.shape = GC__SHAPE_PAGES, .stamp = heap->stamp});
 }
 
 static void disclaim_pages(struct gc__heap *heap, uint32_t page, uint32_t count) {
@@ -88,6 +89,8 @@ bool gc__large_resize(struct gc__heap *heap, uint32_t first, size_t bytes) {
   } else if (count > before) {
     done = gc__pages_take_after(&heap->pages, first, before, count - before, &dirty);
     if (done) claim_pages(heap, first, first + before, count - before);
+    if (done && run->kind != GC__KIND_LEAF && heap->space.live[(size_t)first * GC__PAGE_GRANULES] == heap->epoch)
+      gc__log_cover(heap, first + before, count - before);
   }
   if (done) run->page_count = count;
   gc__lock_give(&heap->lock);

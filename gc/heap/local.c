@@ -46,22 +46,30 @@ static struct taken_block make_block(struct gc__heap *heap, enum gc__kind kind, 
   return (struct taken_block){grant.first / GC__BLOCK_PAGES, grant.dirty_pages == 0};
 }
 
+/* Whether new memory is better than the free cells of dense blocks. */
+static bool is_roomy(const struct gc__heap *heap) {
+  return heap->pages.dirty_free_pages >= GC__BLOCK_PAGES ||
+         gc__word_peek(&heap->budget->used_bytes) < gc__word_peek(&heap->roomy_bytes);
+}
+
 /* In order of preference: a block with free cells that is known or soon found; free pages; what all of sweeping finds;
- * growth. Lock held. */
+ * a dense block; growth. Lock held. */
 static struct taken_block find_block(struct gc__heap *heap, enum gc__kind kind, unsigned size_class) {
   struct taken_block taken = {GC__NONE, false};
-  bool is_refused;
+  bool is_refused = false;
   for (int sweeps = 0;; sweeps++) {
-    taken.block = gc__block_unlist(heap, kind, size_class);
+    taken.block = gc__block_unlist(heap, kind, size_class, false);
     if (taken.block != GC__NONE || sweeps == SWEEPS_FIRST || !gc__sweep_some(heap)) break;
   }
   if (taken.block != GC__NONE) return taken;
   do {
-    taken.block = gc__block_unlist(heap, kind, size_class);
-    if (taken.block == GC__NONE) taken = make_block(heap, kind, size_class, &is_refused);
+    taken.block = gc__block_unlist(heap, kind, size_class, false);
+    if (taken.block == GC__NONE && is_roomy(heap)) taken = make_block(heap, kind, size_class, &is_refused);
     if (taken.block != GC__NONE) return taken;
   } while (gc__sweep_some(heap));
-  if (!is_refused && gc__heap_grow(heap, GC__BLOCK_PAGES, GC__BLOCK_PAGES))
+  taken.block = gc__block_unlist(heap, kind, size_class, true);
+  if (taken.block == GC__NONE) taken = make_block(heap, kind, size_class, &is_refused);
+  if (taken.block == GC__NONE && !is_refused && gc__heap_grow(heap, GC__BLOCK_PAGES, GC__BLOCK_PAGES))
     taken = make_block(heap, kind, size_class, &is_refused);
   return taken;
 }
@@ -71,6 +79,7 @@ static bool take_block(struct gc__heap *heap, struct gc__local *local, unsigned 
   report_handed(heap, local);
   gc__lock_take(&heap->lock);
   struct taken_block taken = find_block(heap, (enum gc__kind)(index / GC__CLASS_COUNT), index % GC__CLASS_COUNT);
+  if (taken.block != GC__NONE) gc__log_open_block(heap, taken.block);
   gc__lock_give(&heap->lock);
   if (taken.block == GC__NONE) return false;
   gc__word_set(&heap->space.blocks[taken.block].owner, (size_t)local);
@@ -89,6 +98,7 @@ static void leave_block(struct gc__heap *heap, struct gc__cursor *cursor, bool i
   struct gc__block *facts = &heap->space.blocks[cursor->block];
   gc__word_set(&facts->owner, 0);
   facts->state = GC__BLOCK_IDLE;
+  facts->swept_epoch = heap->epoch; /* it may have been taken in the epoch before */
   if (is_early) gc__block_list(heap, cursor->block);
   gc__lock_give(&heap->lock);
   cursor->block = GC__NONE;
@@ -103,8 +113,18 @@ static void take_back(struct gc__local *local, struct gc__cursor *cursor) {
   set_piece(cursor, 0, 0);
 }
 
+/* What is held for the next allocations is no object. */
+static void forget_pending(struct gc__heap *heap, struct gc__local *local) {
+  for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) {
+    struct gc__recycled *recycled = &local->recycled[i];
+    struct gc__piece piece = gc__cursor_piece(&local->cursors[i]);
+    if (piece.next != piece.limit) gc__block_clear_young(heap, piece.next, piece.limit);
+    while (recycled->count) heap->space.live[recycled->granules[--recycled->count]] = 0;
+  }
+}
+
 void gc__local_close(struct gc__heap *heap, struct gc__local *local) {
-  gc__local_before_stop(heap, local);
+  forget_pending(heap, local);
   for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) {
     struct gc__cursor *cursor = &local->cursors[i];
     take_back(local, cursor);
@@ -190,24 +210,30 @@ bool gc__local_recycle(struct gc__heap *heap, struct gc__local *local, struct gc
 
 /* ---- Stops ---- */
 
+static struct gc__block *block_of_piece(struct gc__heap *heap, struct gc__piece piece) {
+  return &heap->space.blocks[(piece.next - heap->space.base) >> GC__BLOCK_LOG2];
+}
+
 void gc__local_before_stop(struct gc__heap *heap, struct gc__local *local) {
+  forget_pending(heap, local);
   for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) {
-    const struct gc__cursor *cursor = &local->cursors[i];
-    struct gc__recycled *recycled = &local->recycled[i];
-    struct gc__piece piece = gc__cursor_piece(cursor);
-    if (piece.next != piece.limit) gc__block_clear_young(heap, piece.next, piece.limit);
-    while (recycled->count) heap->space.live[recycled->granules[--recycled->count]] = 0;
+    struct gc__piece piece = gc__cursor_piece(&local->cursors[i]);
+    if (piece.next != piece.limit) block_of_piece(heap, piece)->is_pending = true;
   }
 }
 
-/* The blocks stay owned. A pending piece may also lie in a block that is not: a recycled cell. */
+/* The blocks stay owned. A pending piece may also lie in a block that is not: a recycled cell. Such a block is not for
+ * the sweeper, which would not see that cell. */
 void gc__local_after_stop(struct gc__heap *heap, struct gc__local *local) {
   for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) {
     const struct gc__cursor *cursor = &local->cursors[i];
     if (cursor->block != GC__NONE) gc__block_stamp(heap, cursor->block);
     struct gc__piece piece = gc__cursor_piece(cursor);
     if (piece.next == piece.limit) continue;
-    gc__block_stamp(heap, (uint32_t)((piece.next - heap->space.base) >> GC__BLOCK_LOG2));
+    struct gc__block *facts = block_of_piece(heap, piece);
+    facts->is_pending = false;
+    facts->swept_epoch = heap->epoch;
+    gc__block_stamp(heap, (uint32_t)(facts - heap->space.blocks));
     gc__block_set_young(heap, piece.next, piece.limit);
   }
 }

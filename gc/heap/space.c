@@ -7,7 +7,21 @@
 
 #define LEAST_RESERVE_BYTES ((size_t)16 << 20)
 
-enum table { LIVE, ENTRIES, BLOCKS, YOUNG, RUN_HEADS, RUNS, BLACK_PAGES, DIRTY_PAGES, TABLE_COUNT };
+enum table {
+  LIVE,
+  ENTRIES,
+  BLOCKS,
+  YOUNG,
+  RUN_HEADS,
+  RUNS,
+  BLACK_PAGES,
+  DIRTY_PAGES,
+  TRACKED,
+  OPEN_BLOCKS,
+  CARDS,
+  CARD_BLOCKS,
+  TABLE_COUNT
+};
 
 /* How much of each table belongs to a chunk. */
 static const size_t chunk_table_bytes[TABLE_COUNT] = {
@@ -19,7 +33,12 @@ static const size_t chunk_table_bytes[TABLE_COUNT] = {
     [RUNS] = GC__CHUNK_BYTES / GC__PAGE_BYTES * sizeof(struct gc__run),
     [BLACK_PAGES] = GC__CHUNK_BYTES / GC__PAGE_BYTES,
     [DIRTY_PAGES] = GC__CHUNK_BYTES / GC__PAGE_BYTES / 8,
+    [TRACKED] = GC__CHUNK_BLOCKS / 8,
+    [OPEN_BLOCKS] = GC__CHUNK_BLOCKS * sizeof(uint32_t),
+    [CARDS] = GC__CHUNK_BYTES / GC__CARD_BYTES,
+    [CARD_BLOCKS] = GC__CHUNK_BLOCKS,
 };
+_Static_assert(GC__CHUNK_BLOCKS == 32, "a word of bits a chunk");
 _Static_assert(sizeof((struct gc__space){0}.tables) / sizeof(struct gc__region) == TABLE_COUNT, "a region each");
 
 static bool reserve_tables(struct gc__space *space, size_t reserve_bytes) {
@@ -34,6 +53,10 @@ static bool reserve_tables(struct gc__space *space, size_t reserve_bytes) {
   space->runs = (void *)space->tables[RUNS].start;
   space->black_pages = (uint8_t *)space->tables[BLACK_PAGES].start;
   space->dirty_pages = (void *)space->tables[DIRTY_PAGES].start;
+  space->tracked = (void *)space->tables[TRACKED].start;
+  space->open_blocks = (void *)space->tables[OPEN_BLOCKS].start;
+  space->cards = (uint8_t *)space->tables[CARDS].start;
+  space->card_blocks = (uint8_t *)space->tables[CARD_BLOCKS].start;
   return true;
 }
 
@@ -60,12 +83,23 @@ void gc__space_close(struct gc__space *space) {
   *space = (struct gc__space){0};
 }
 
+static bool commit_tables(struct gc__space *space, size_t chunks) {
+  for (unsigned i = 0; i < TABLE_COUNT; i++) {
+    bool is_wanted = space->has_cards || (i != CARDS && i != CARD_BLOCKS);
+    if (is_wanted && !gc__region_commit(&space->tables[i], chunks * chunk_table_bytes[i])) return false;
+  }
+  return true;
+}
+
+bool gc__space_keep_cards(struct gc__space *space) {
+  space->has_cards = true;
+  return commit_tables(space, space->span_bytes / GC__CHUNK_BYTES);
+}
+
 bool gc__space_extend(struct gc__space *space, size_t bytes) {
   bytes = gc__round_up(bytes, GC__CHUNK_BYTES);
   if (!bytes || bytes > space->reserved_bytes - space->span_bytes) return false;
-  size_t chunks = (space->span_bytes + bytes) / GC__CHUNK_BYTES;
-  for (unsigned i = 0; i < TABLE_COUNT; i++)
-    if (!gc__region_commit(&space->tables[i], chunks * chunk_table_bytes[i])) return false;
+  if (!commit_tables(space, (space->span_bytes + bytes) / GC__CHUNK_BYTES)) return false;
   char *start = (char *)space->base + space->span_bytes;
   if (!gc__os_commit(start, bytes)) return false;
   if (space->span_bytes + bytes > HUGE_FROM_BYTES) {
@@ -75,6 +109,12 @@ bool gc__space_extend(struct gc__space *space, size_t bytes) {
   }
   gc__word_set(&space->span_bytes, space->span_bytes + bytes); /* after the tables: readers take no lock */
   return true;
+}
+
+size_t gc__space_table_bytes(const struct gc__space *space) {
+  size_t bytes = 0;
+  for (unsigned i = 0; i < TABLE_COUNT; i++) bytes += space->tables[i].committed_bytes;
+  return bytes;
 }
 
 struct gc__place gc__space_place(const struct gc__space *space, size_t offset) {

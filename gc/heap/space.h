@@ -23,7 +23,10 @@
 #define GC__PAGE_GRANULES (GC__PAGE_BYTES / GC__GRANULE_BYTES)
 #define GC__BLOCK_PAGES   (GC__BLOCK_BYTES / GC__PAGE_BYTES)
 #define GC__CHUNK_BYTES   GC__HUGE_PAGE_BYTES /* the span grows in whole chunks */
-#define GC__NONE          UINT32_MAX          /* no page, no block */
+#define GC__CHUNK_BLOCKS  (GC__CHUNK_BYTES / GC__BLOCK_BYTES)
+#define GC__CARD_LOG2     9u /* in the binary interface: gc_write in trefoil/gc.h */
+#define GC__CARD_BYTES    ((size_t)1 << GC__CARD_LOG2)
+#define GC__NONE          UINT32_MAX /* no page, no block */
 
 /* What a block's objects are. Roots are scanned like the others, and live until they are freed by hand; aligned ones
  * are scanned objects that asked for more than 16 bytes of alignment, so that gc_realloc knows them. */
@@ -46,7 +49,12 @@ struct gc__block {
   uint32_t next;                   /* in a list of available blocks; GC__NONE ends it */
   uint32_t root_next, root_before; /* in the list of blocks of root objects */
   volatile unsigned freed_cells;   /* by hand since it was last looked at */
+  uint16_t live_cells;             /* when it was last looked at, in the epoch counted_epoch */
   uint8_t state, size_class, kind;
+  uint8_t swept_epoch; /* in which it was last looked at, or taken by a thread */
+  uint8_t counted_epoch;
+  bool is_open;                 /* is in the list of open blocks: heap/write_log.h */
+  bool is_pending;              /* during a stop: a thread holds cells for its next allocations, owner or not */
   volatile uint8_t black_epoch; /* the epoch in which a false root word hit free memory here, or 0 */
   volatile uint8_t must_rescan; /* a marked object here was not scanned: collect/trace.h [trace.overflow] */
 };
@@ -70,18 +78,28 @@ struct gc__space {
   uint64_t (*young)[GC__BLOCK_WORDS]; /* a block, a bit a granule: [block.young] */
   uint32_t *run_heads;                /* a page: number of its run's first page, plus 1; 0: in no run */
   struct gc__run *runs;               /* a page */
+  uint32_t *tracked;                  /* a chunk, a bit a block: [log.covered] */
+  uint32_t *open_blocks;              /* a block: room for the list of heap/write_log.h */
+  uint8_t *cards, *card_blocks;       /* a card, a block: not 0: gc_write stored there. If has_cards */
   uint8_t *black_pages;               /* a page: the epoch in which a false root word hit it while it was free */
   uint64_t *dirty_pages;              /* a bit a page: has memory behind it that may not be zero */
+  bool has_cards;
   struct gc__budget *budget;
-  struct gc__region tables[8]; /* the memory of the tables above, in their order */
+  struct gc__region tables[12]; /* the memory of the tables above, in their order */
 };
 
 /* Reserves addresses for at most reserve_bytes of objects, less if the system grants less. False: not even a little. */
 bool gc__space_open(struct gc__space *space, struct gc__budget *budget, size_t reserve_bytes);
 void gc__space_close(struct gc__space *space);
 
+/* Has tables of cards from now on, too. False: no memory for them. */
+bool gc__space_keep_cards(struct gc__space *space);
+
 /* Lengthens the span by at least that many bytes. False: no memory for the tables, or no addresses left. */
 bool gc__space_extend(struct gc__space *space, size_t bytes);
+
+/* Memory committed for the tables. */
+size_t gc__space_table_bytes(const struct gc__space *space);
 
 static inline size_t gc__space_offset(const struct gc__space *space, const void *address) {
   return (uintptr_t)address - space->base;

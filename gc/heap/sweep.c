@@ -10,7 +10,8 @@
 
 void gc__sweep_begin(struct gc__heap *heap) {
   for (unsigned kind = 0; kind < GC__KIND_COUNT; kind++)
-    for (unsigned class = 0; class < GC__CLASS_COUNT; class ++) heap->available[kind][class] = GC__NONE;
+    for (unsigned class = 0; class < GC__CLASS_COUNT; class ++)
+      heap->available[kind][class] = heap->dense[kind][class] = GC__NONE;
   heap->sweep.next = 0;
   heap->sweep.end = (uint32_t)(heap->space.span_bytes / GC__BLOCK_BYTES);
   heap->sweep.live_cell_bytes = heap->sweep.free_cell_bytes = 0;
@@ -18,23 +19,41 @@ void gc__sweep_begin(struct gc__heap *heap) {
 
 /* A block that was given to a thread since the trace is not unswept: the thread saw the bytes itself. */
 static bool is_unswept(const struct gc__heap *heap, uint32_t block) {
-  uint8_t state = heap->space.blocks[block].state;
-  return (state == GC__BLOCK_IDLE || state == GC__BLOCK_LISTED) &&
-         gc__entry_at(&heap->space, block).stamp != heap->stamp;
+  const struct gc__block *facts = &heap->space.blocks[block];
+  return (facts->state == GC__BLOCK_IDLE || facts->state == GC__BLOCK_LISTED) && facts->swept_epoch != heap->epoch;
+}
+
+/* Adds what was counted of a block to the sums, or takes it back. */
+static void add_counted(struct gc__heap *heap, uint32_t block, bool is_added) {
+  const struct gc__size_class *class = gc__block_class(heap, block);
+  size_t live_cells = heap->space.blocks[block].live_cells;
+  size_t live_bytes = live_cells * class->cell_bytes, free_bytes = (class->cell_count - live_cells) * class->cell_bytes;
+  heap->sweep.live_cell_bytes += is_added ? live_bytes : -live_bytes;
+  heap->sweep.free_cell_bytes += is_added ? free_bytes : -free_bytes;
+}
+
+/* A dense block is worth a thread's while only if an eighth of it is free. */
+static bool is_worth_listing(const struct gc__heap *heap, uint32_t block) {
+  unsigned cell_count = gc__block_class(heap, block)->cell_count;
+  unsigned free_cells = cell_count - heap->space.blocks[block].live_cells;
+  return free_cells > (gc__block_is_dense(heap, block) ? cell_count / 8 : 0);
 }
 
 /* Puts a block where it belongs by its count of live cells. Lock held. */
 static void file_block(struct gc__heap *heap, uint32_t block, unsigned live_cells) {
-  const struct gc__size_class *class = gc__block_class(heap, block);
-  heap->space.blocks[block].state = GC__BLOCK_IDLE;
-  heap->space.blocks[block].freed_cells = 0;
+  struct gc__block *facts = &heap->space.blocks[block];
+  if (facts->counted_epoch == heap->epoch) add_counted(heap, block, false);
+  facts->state = GC__BLOCK_IDLE;
+  facts->freed_cells = 0;
+  facts->live_cells = (uint16_t)live_cells;
+  facts->swept_epoch = facts->counted_epoch = heap->epoch;
   if (live_cells == 0) {
+    facts->counted_epoch = 0;
     gc__block_release(heap, block);
     return;
   }
-  heap->sweep.live_cell_bytes += (size_t)live_cells * class->cell_bytes;
-  heap->sweep.free_cell_bytes += (size_t)(class->cell_count - live_cells) * class->cell_bytes;
-  if (live_cells < class->cell_count) gc__block_list(heap, block);
+  add_counted(heap, block, true);
+  if (is_worth_listing(heap, block)) gc__block_list(heap, block);
 }
 
 /* Blocks [first, end) were claimed by this thread: their states do not change, but for cells that others free by hand.
@@ -68,14 +87,49 @@ void gc__sweep_finish(struct gc__heap *heap) {
   gc__lock_give(&heap->lock);
 }
 
-void gc__sweep_large(struct gc__heap *heap) {
+/* ---- Open blocks ---- */
+
+/* Whether an open block stays one. What a thread owns does, or holds cells of, since it goes on handing them out; and
+ * what is listed as available, without another look: its cells are counted when it is taken. */
+static bool stays_open(struct gc__heap *heap, uint32_t block, bool is_full) {
+  struct gc__block *facts = &heap->space.blocks[block];
+  if (facts->state == GC__BLOCK_NONE) return false;
+  if (facts->state == GC__BLOCK_OWNED || facts->is_pending) return true;
+  if (facts->state == GC__BLOCK_LISTED && !is_full) return facts->kind != GC__KIND_LEAF;
+  facts->is_open = false;
+  unsigned live_cells = gc__block_count_live(heap, block);
+  file_block(heap, block, live_cells);
+  if (!live_cells || facts->kind == GC__KIND_LEAF) return false;
+  if (!gc__block_is_dense(heap, block)) return true;
+  gc__log_track(heap, block * GC__BLOCK_PAGES, GC__BLOCK_PAGES);
+  return false;
+}
+
+void gc__sweep_open_blocks(struct gc__heap *heap, bool is_full) {
+  struct gc__space *space = &heap->space;
+  uint32_t count = heap->log.open_count, kept = 0;
+  gc__lock_take(&heap->lock);
+  for (uint32_t i = 0; i < count; i++) {
+    uint32_t block = space->open_blocks[i];
+    bool stays = stays_open(heap, block, is_full);
+    space->blocks[block].is_open = stays;
+    if (stays) space->open_blocks[kept++] = block;
+  }
+  heap->log.open_count = kept;
+  gc__lock_give(&heap->lock);
+}
+
+/* ---- Large objects ---- */
+
+void gc__sweep_large(struct gc__heap *heap, bool is_full) {
   gc__lock_take(&heap->lock);
   uint32_t next;
   for (uint32_t first = heap->large; first != GC__NONE; first = next) {
     const struct gc__run *run = &heap->space.runs[first];
     next = run->next;
-    if (run->stamp != heap->stamp && heap->space.live[(size_t)first * GC__PAGE_GRANULES] != heap->epoch)
-      gc__large_release(heap, first);
+    if (run->stamp == heap->stamp) continue;
+    if (!is_full && run->stamp != heap->ended_stamp) break; /* the list is in order of age */
+    if (heap->space.live[(size_t)first * GC__PAGE_GRANULES] != heap->epoch) gc__large_release(heap, first);
   }
   gc__lock_give(&heap->lock);
 }

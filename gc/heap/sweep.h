@@ -9,7 +9,7 @@
 
 #include "heap/heap.h"
 
-/* Everything is unswept from now on, and all lists of available blocks are empty. World stopped. */
+/* Everything is unswept from now on, and all lists of available blocks are empty. World stopped. The epoch is new. */
 void gc__sweep_begin(struct gc__heap *heap);
 
 /* Looks at some more blocks. Lock held; it is given up meanwhile. False: there were none left. */
@@ -18,7 +18,11 @@ bool gc__sweep_some(struct gc__heap *heap);
 /* Sweeps all that is left, and gives memory back to the system. */
 void gc__sweep_finish(struct gc__heap *heap);
 
-/* Frees the large objects that the last trace did not mark. */
-void gc__sweep_large(struct gc__heap *heap);
+/* Looks at the open blocks at the end of a stop: those that are more than a quarter old are tracked from now on
+ * ([log.open]), those without an object go back to the pages. */
+void gc__sweep_open_blocks(struct gc__heap *heap, bool is_full);
+
+/* Frees the large objects that the last trace did not mark; after a minor one only young ones are looked at. */
+void gc__sweep_large(struct gc__heap *heap, bool is_full);
 
 #endif

@@ -1,18 +1,22 @@
 /* mode/mark_sweep.c - see mark_sweep.h. */
 #include "mode/mark_sweep.h"
-#include "os/clock.h"
+#include "collect/collector.h"
+#include "collect/pacing.h"
 
-void gc__mark_sweep_collect(struct gc__collector *collector) {
-  struct gc__heap *heap = &collector->heap;
-  struct gc__thread *first = collector->world.first;
-  uint64_t start_ns = gc__clock_ns();
-  for (struct gc__thread *thread = first; thread; thread = thread->next) gc__local_before_stop(heap, &thread->local);
-  uint8_t epoch = gc__heap_next_epoch(heap);
-  collector->last_counts = gc__crew_trace(&collector->crew, &collector->roots, epoch);
-  gc__heap_end_trace(heap, epoch);
-  for (struct gc__thread *thread = first; thread; thread = thread->next) gc__local_after_stop(heap, &thread->local);
-  collector->live_bytes = collector->last_counts.marked_bytes;
-  collector->objects_marked += collector->last_counts.marked_objects;
-  collector->mark_ns += gc__clock_ns() - start_ns;
-  gc__word_set(&collector->number, collector->number + 1);
+static bool wants_all(const struct gc__collector *collector) {
+  (void)collector;
+  return true;
 }
+
+static void collect_all(struct gc__collector *collector, bool is_full) {
+  (void)is_full;
+  gc__collector_trace_all(collector);
+}
+
+static void pace_all(struct gc__collector *collector, unsigned threads, size_t room_bytes) {
+  size_t live_bytes = collector->last.live_bytes;
+  gc__word_poke(&collector->heap.allowance_bytes,
+                gc__pacing_allowance(live_bytes, collector->growth_percent, threads, room_bytes));
+}
+
+const struct gc__mode gc__mode_mark_sweep = {.wants_full = wants_all, .collect = collect_all, .pace = pace_all};

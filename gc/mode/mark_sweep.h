@@ -3,9 +3,8 @@
 #ifndef GC_MODE_MARK_SWEEP_H
 #define GC_MODE_MARK_SWEEP_H
 
-#include "collect/collector.h"
+#include "collect/mode.h"
 
-/* The steps of a collection, with the world stopped and the roots gathered. */
-void gc__mark_sweep_collect(struct gc__collector *collector);
+extern const struct gc__mode gc__mode_mark_sweep;
 
 #endif

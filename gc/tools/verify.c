@@ -28,14 +28,21 @@ static void verify_live_bytes(const struct gc__heap *heap, uint32_t block) {
   }
 }
 
+static void verify_list(const struct gc__heap *heap, const uint32_t (*lists)[GC__CLASS_COUNT], unsigned kind,
+                        unsigned size_class) {
+  for (uint32_t block = lists[kind][size_class]; block != GC__NONE; block = heap->space.blocks[block].next) {
+    const struct gc__block *facts = &heap->space.blocks[block];
+    gc__verify(facts->state == GC__BLOCK_LISTED && facts->kind == kind && facts->size_class == size_class,
+               "block.listed");
+  }
+}
+
 static void verify_lists(const struct gc__heap *heap) {
   for (unsigned kind = 0; kind < GC__KIND_COUNT; kind++)
-    for (unsigned class = 0; class < GC__CLASS_COUNT; class ++)
-      for (uint32_t block = heap->available[kind][class]; block != GC__NONE; block = heap->space.blocks[block].next) {
-        const struct gc__block *facts = &heap->space.blocks[block];
-        gc__verify(facts->state == GC__BLOCK_LISTED && facts->kind == kind && facts->size_class == class,
-                   "block.listed");
-      }
+    for (unsigned class = 0; class < GC__CLASS_COUNT; class ++) {
+      verify_list(heap, heap->available, kind, class);
+      verify_list(heap, heap->dense, kind, class);
+    }
 }
 
 static void verify_large(const struct gc__heap *heap, uint32_t list) {
@@ -47,6 +54,22 @@ static void verify_large(const struct gc__heap *heap, uint32_t list) {
       gc__verify(heap->space.run_heads[page] == first + 1 &&
                      gc__entry_at(&heap->space, page / GC__BLOCK_PAGES).shape == GC__SHAPE_PAGES,
                  "pages.heads");
+  }
+}
+
+/* [log.covered]; a block without a live byte may be anything. */
+static void verify_covered(const struct gc__heap *heap, uint32_t block) {
+  const struct gc__block *facts = &heap->space.blocks[block];
+  if (facts->state == GC__BLOCK_NONE || facts->kind == GC__KIND_LEAF || !gc__block_count_live(heap, block)) return;
+  gc__verify(facts->is_open || gc__log_is_tracked(&heap->space, block), "log.covered");
+}
+
+static void verify_large_covered(const struct gc__heap *heap, uint32_t list) {
+  for (uint32_t first = list; first != GC__NONE; first = heap->space.runs[first].next) {
+    const struct gc__run *run = &heap->space.runs[first];
+    if (run->kind == GC__KIND_LEAF || heap->space.live[(size_t)first * GC__PAGE_GRANULES] != heap->epoch) continue;
+    for (uint32_t page = first; page < first + run->page_count; page++)
+      gc__verify(gc__log_is_tracked(&heap->space, page / GC__BLOCK_PAGES), "log.covered");
   }
 }
 
@@ -73,6 +96,57 @@ void gc__verify_heap(struct gc__collector *collector) {
   verify_large(heap, heap->large);
   verify_large(heap, heap->root_large);
   gc__pages_verify(&heap->pages);
+  if (heap->log.is_on) {
+    for (uint32_t block = 0; block < heap->space.span_bytes / GC__BLOCK_BYTES; block++) verify_covered(heap, block);
+    verify_large_covered(heap, heap->large);
+    verify_large_covered(heap, heap->root_large);
+  }
   for (const struct gc__thread *thread = collector->world.first; thread; thread = thread->next)
     for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) verify_cursor(heap, &thread->local.cursors[i]);
+}
+
+/* ---- After a minor trace ---- */
+
+#if defined(__clang__)
+#define READS_ANYTHING __attribute__((no_sanitize("address", "thread", "undefined"), disable_sanitizer_instrumentation))
+#else
+#define READS_ANYTHING __attribute__((no_sanitize("address", "thread", "undefined")))
+#endif
+
+READS_ANYTHING static void verify_words(const struct gc__collector *collector, size_t granule, size_t bytes) {
+  const struct gc__heap *heap = &collector->heap;
+  const struct gc__space *space = &heap->space;
+  const size_t *word = (const size_t *)(void *)gc__space_address(space, granule);
+  for (const size_t *end = word + bytes / sizeof *word; word < end; word++) {
+    size_t offset = *word - space->base;
+    if (offset >= space->span_bytes) continue;
+    size_t target = gc__space_granule_of(space, offset);
+    if (target == SIZE_MAX || space->live[target] == heap->epoch || !gc__heap_is_given(heap, target)) continue;
+    if (!collector->crew.trace.interior_in_heap && offset != target * GC__GRANULE_BYTES) continue;
+    gc__verify(false, "gen.closed");
+  }
+}
+
+static void verify_large_words(const struct gc__collector *collector, uint32_t list) {
+  const struct gc__space *space = &collector->heap.space;
+  for (uint32_t first = list; first != GC__NONE; first = space->runs[first].next) {
+    size_t granule = (size_t)first * GC__PAGE_GRANULES;
+    if (space->runs[first].kind != GC__KIND_LEAF && space->live[granule] == collector->heap.epoch)
+      verify_words(collector, granule, space->runs[first].page_count * GC__PAGE_BYTES);
+  }
+}
+
+void gc__verify_trace(struct gc__collector *collector) {
+  const struct gc__heap *heap = &collector->heap;
+  if (collector->last.is_full) return;
+  for (uint32_t block = 0; block < heap->space.span_bytes / GC__BLOCK_BYTES; block++) {
+    const struct gc__block *facts = &heap->space.blocks[block];
+    if (facts->state == GC__BLOCK_NONE || facts->kind == GC__KIND_LEAF) continue;
+    const struct gc__size_class *class = gc__block_class(heap, block);
+    size_t granule = (size_t)block * GC__BLOCK_GRANULES;
+    for (unsigned cell = 0; cell < class->cell_count; cell++, granule += class->cell_granules)
+      if (heap->space.live[granule] == heap->epoch) verify_words(collector, granule, class->cell_bytes);
+  }
+  verify_large_words(collector, heap->large);
+  verify_large_words(collector, heap->root_large);
 }

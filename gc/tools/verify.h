@@ -8,4 +8,7 @@
  * broken. */
 void gc__verify_heap(struct gc__collector *collector);
 
+/* The same when a minor trace has ended and nothing is freed yet: [gen.closed]. */
+void gc__verify_trace(struct gc__collector *collector);
+
 #endif

@@ -54,7 +54,7 @@ extern "C" {
 
 /* ---- Life cycle -------------------------------------------------------------------------------------------- */
 
-/* How memory is reclaimed. GC_MODE_DEFAULT is mark-sweep in this version. */
+/* How memory is reclaimed. GC_MODE_DEFAULT is generational. GC_REFCOUNT: ENOTSUP in this version. */
 enum gc_mode { GC_MODE_DEFAULT, GC_MARK_SWEEP, GC_GENERATIONAL, GC_REFCOUNT };
 
 /* How writes to old objects are noticed. Mark-sweep mode needs none of it and reports GC_TRACK_NONE. */
@@ -197,17 +197,40 @@ GC_PUBLIC gc_oom_fn *gc_set_oom_handler(gc_oom_fn *handler);
 
 /* Plain stores are right under every tracking but GC_TRACK_BARRIER. A program that promises barriers stores each
  * pointer into an object through one of these; stores to static data, added roots, thread-local data and the stack need
- * none. Under mark-sweep they are plain stores.
+ * none. Under any other tracking they are plain stores and a test.
  *
  * gc_write(slot, value): *slot = value, noticed. Each argument is evaluated once; the result is the value. A const slot
  * does not compile, a volatile one does, an _Atomic one is rejected (use the atomic, then gc_written). */
+
+/* Where gc_write notes a store: a byte for each 512 bytes of the heap, and one for each 64 KiB. Part of the binary
+ * interface, since the code below is compiled into programs; not for use by hand. bytes is 0 unless the tracking is
+ * GC_TRACK_BARRIER. */
+struct gc_barrier {
+  unsigned char *cards, *blocks;
+  uintptr_t minus_base; /* what makes an offset of an address */
+  uintptr_t bytes;      /* of the heap */
+};
+GC_PUBLIC extern struct gc_barrier gc_barrier;
+
+static inline void gc_mark_card_(const volatile void *slot) {
+  uintptr_t gc_offset_ = (uintptr_t)slot + gc_barrier.minus_base;
+  if (gc_offset_ < gc_barrier.bytes) {
+    __atomic_store_n(&gc_barrier.cards[gc_offset_ >> 9], 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&gc_barrier.blocks[gc_offset_ >> 16], 1, __ATOMIC_RELAXED);
+  }
+}
+
 #ifndef __cplusplus
+/* The first asm keeps the store before the marks; the second keeps the value at hand until after them. */
 #define gc_write(slot, value)                                                                                          \
   __extension__({                                                                                                      \
     _Static_assert(!GC_IS_ATOMIC_(slot), "gc_write: the slot is _Atomic: store to it, then call gc_written()");        \
     __typeof__(*(slot)) *gc_slot_ = (slot);                                                                            \
     __typeof__((void)0, *(slot)) gc_value_ = (value);                                                                  \
     *gc_slot_ = gc_value_;                                                                                             \
+    __asm__ volatile("" : : : "memory");                                                                               \
+    gc_mark_card_((const volatile void *)gc_slot_);                                                                    \
+    __asm__ volatile("" : : "g"(gc_value_) : "memory");                                                                \
     gc_value_;                                                                                                         \
   })
 /* The comma strips the qualifiers of the slot, _Atomic among them. */
@@ -216,19 +239,23 @@ GC_PUBLIC gc_oom_fn *gc_set_oom_handler(gc_oom_fn *handler);
    __builtin_types_compatible_p(__typeof__(&*(slot)), volatile _Atomic(__typeof__((void)0, *(slot))) *))
 #endif
 
-/* memmove of bytes from one place to another, noticed. */
+/* memmove of bytes from one place to another, noticed. Under GC_TRACK_BARRIER it is done in pieces of 4 KiB, each with
+ * its marks, that a stop waits for, so that an overlapping move never hides a pointer. */
 GC_PUBLIC void gc_write_range(void *to, const void *from, size_t bytes);
 
 /* After any other write of pointers: compare-and-swap, struct assignment, qsort, memset, read(2). The new values must
  * still be reachable otherwise (in a local variable, say) when this is called. */
 GC_PUBLIC void gc_written(const void *start, size_t bytes);
 
-/* Before a system call writes into objects; needed under GC_TRACK_PROTECT only. */
+/* Before a system call writes into objects; needed under GC_TRACK_PROTECT only, where the call would fail with EFAULT
+ * else. The pages that hold the range stay open until the next collection. (Under GC_TRACK_PROTECT a store needs the system
+ * too: a page that it makes writable again counts against RLIMIT_DATA, and a program that is at that limit dies.) */
 GC_PUBLIC void gc_will_write(void *start, size_t bytes);
 
 /* ---- Collecting, roots, threads ----------------------------------------------------------------------------- */
 
-/* In mark-sweep mode both are a full collection. Works while collection is disabled, too. */
+/* GC_COLLECT_MINOR: of the young objects, in generational mode; now and then it is a full one all the same, when the old
+ * ones have grown enough. In mark-sweep mode both are a full collection. Works while collection is disabled, too. */
 enum gc_collection { GC_COLLECT_MINOR, GC_COLLECT_FULL };
 GC_PUBLIC void gc_collect(enum gc_collection kind);
 
@@ -305,7 +332,12 @@ GC_PUBLIC void *gc_unblocked(void *(*fn)(void *), void *argument);
 #include <type_traits>
 template <class T, class V> static inline T gc_write(T *slot, V value) {
   static_assert(std::is_scalar<T>::value, "gc_write: the slot holds no plain pointer or number");
-  return *slot = static_cast<T>(value);
+  T stored = static_cast<T>(value);
+  *slot = stored;
+  __asm__ volatile("" : : : "memory");
+  gc_mark_card_(slot);
+  __asm__ volatile("" : : "g"(stored) : "memory");
+  return stored;
 }
 #endif
 

@@ -116,7 +116,7 @@ static void drop_dead(struct heap_fixture *fixture, uint8_t epoch) {
 void heap_fixture_restart(struct heap_fixture *fixture, uint8_t epoch) {
   gc__heap_end_trace(&fixture->heap, epoch);
   for (unsigned i = 0; i < fixture->local_count; i++) gc__local_after_stop(&fixture->heap, fixture->locals[i]);
-  gc__sweep_large(&fixture->heap);
+  gc__sweep_large(&fixture->heap, true);
   drop_dead(fixture, epoch);
 }
 

@@ -16,7 +16,8 @@ static void inspect(struct gc__collector *inspected) {
 }
 
 static struct gc__collector_settings default_settings(void) {
-  return (struct gc__collector_settings){.reserve_bytes = (size_t)64 << 20,
+  return (struct gc__collector_settings){.mode = &gc__mode_mark_sweep,
+                                         .reserve_bytes = (size_t)64 << 20,
                                          .limit_bytes = (size_t)512 << 20,
                                          .markers = 2,
                                          .interior_in_heap = true,
@@ -26,7 +27,6 @@ static struct gc__collector_settings default_settings(void) {
 static void open_collector(struct gc__collector_settings settings) {
   budget = (struct gc__budget){0};
   ck_assert_int_eq(gc__collector_open(&collector, &budget, &settings), 0);
-  collector.collect_stopped = gc__mark_sweep_collect;
   collector.inspect_stopped = inspect;
   ck_assert_int_eq(gc__world_attach(&collector.world), 0);
 }
@@ -58,11 +58,16 @@ START_TEST(a_collector_that_cannot_be_opened_leaves_nothing) {
 }
 END_TEST
 
+static bool run_one(size_t number) {
+  struct gc__collection made;
+  return gc__collector_run(&collector, true, number, &made);
+}
+
 START_TEST(collections_are_counted_and_recorded) {
   open_collector(default_settings());
   for (size_t i = 0; i < 10; i++) {
     ck_assert_uint_eq(collector.number, i);
-    ck_assert(gc__collector_run(&collector, i));
+    ck_assert(run_one(i));
   }
   ck_assert(collector.number == 10 && collector.count_full == 10 && collector.pauses_full.count == 10);
   ck_assert_uint_eq(inspections, 10);
@@ -84,10 +89,10 @@ END_TEST
 
 START_TEST(a_collection_that_another_finished_is_shared) {
   open_collector(default_settings());
-  ck_assert(gc__collector_run(&collector, 0));
-  ck_assert(gc__collector_run(&collector, 0)); /* the number was read before that one ended */
+  ck_assert(run_one(0));
+  ck_assert(run_one(0)); /* the number was read before that one ended */
   ck_assert_uint_eq(collector.number, 1);
-  ck_assert(gc__collector_run(&collector, 1));
+  ck_assert(run_one(1));
   ck_assert_uint_eq(collector.number, 2);
   close_collector();
 }
@@ -98,11 +103,11 @@ START_TEST(without_memory_nothing_is_begun) {
   open_collector(settings);
   collector.wanted_limit_bytes = 1; /* as it is read at the next collection */
   budget.limit_bytes = 1;
-  ck_assert(!gc__collector_run(&collector, 0));
+  ck_assert(!run_one(0));
   ck_assert(collector.number == 0 && inspections == 0 && collector.count_full == 0);
   collector.wanted_limit_bytes = settings.limit_bytes;
   budget.limit_bytes = settings.limit_bytes;
-  ck_assert(gc__collector_run(&collector, 0));
+  ck_assert(run_one(0));
   ck_assert_uint_eq(collector.number, 1);
   close_collector();
 }
@@ -112,7 +117,7 @@ START_TEST(the_limit_is_the_chosen_one_or_the_systems) {
   struct gc__collector_settings settings = default_settings();
   open_collector(settings);
   ck_assert_uint_eq(budget.limit_bytes, settings.limit_bytes);
-  ck_assert(gc__collector_run(&collector, 0));
+  ck_assert(run_one(0));
   ck_assert_uint_eq(budget.limit_bytes, settings.limit_bytes);
   ck_assert_uint_le(collector.heap.allowance_bytes, settings.limit_bytes);
   close_collector();

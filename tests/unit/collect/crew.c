@@ -36,7 +36,7 @@ static void close_crew(void) {
 
 static void trace(void) {
   uint8_t epoch = heap_fixture_stop(fixture);
-  struct gc__trace_counts counts = gc__crew_trace(&crew, &roots, epoch);
+  struct gc__trace_counts counts = gc__crew_trace(&crew, &roots, epoch, false);
   require(counts.marked_objects >= graph.reached_objects);
   graph_check_marks(&graph, epoch);
   heap_fixture_restart(fixture, epoch);

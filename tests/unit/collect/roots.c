@@ -8,6 +8,7 @@
 
 static struct gc__budget budget = {.limit_bytes = PLENTY_BYTES};
 static struct gc__roots roots;
+static struct gc__heap heap; /* without a log */
 static struct gc__world world; /* as far as the roots look at it: its threads */
 static struct gc__thread threads[2];
 
@@ -123,7 +124,7 @@ static void do_nothing(void *argument) {
 /* Refreshes the segments, and makes the list. */
 static bool gather(void) {
   ck_assert(gc__segments_hold(&roots.segments, do_nothing, NULL));
-  ck_assert(gc__roots_reserve(&roots, &world));
+  ck_assert(gc__roots_reserve(&roots, &world, &heap));
   return gc__roots_gather(&roots, &world);
 }
 
@@ -222,7 +223,7 @@ START_TEST(a_list_that_does_not_fit_is_not_used) {
   const size_t more = roots.list_memory.committed_bytes / sizeof(struct gc__root_range);
   for (size_t i = 0; i < more; i++) require(add(4096 + 16 * i, 4104 + 16 * i) == 0); /* between reserve and gather */
   ck_assert(!gc__roots_gather(&roots, &world));
-  ck_assert(gc__roots_reserve(&roots, &world));
+  ck_assert(gc__roots_reserve(&roots, &world, &heap));
   ck_assert(gc__roots_gather(&roots, &world));
   ck_assert_uint_ge(roots.count, more);
   ck_assert_int_eq(source_of((void *)(4096 + 16 * (more - 1))), GC__ROOT_ADDED);
@@ -234,7 +235,7 @@ START_TEST(without_memory_no_room_is_made) {
   open_roots((struct gc__range){0, 0});
   ck_assert(gc__segments_hold(&roots.segments, do_nothing, NULL));
   budget.limit_bytes = budget.used_bytes;
-  ck_assert(!gc__roots_reserve(&roots, &world));
+  ck_assert(!gc__roots_reserve(&roots, &world, &heap));
   budget.limit_bytes = PLENTY_BYTES;
   ck_assert(gather());
   close_roots();

@@ -33,7 +33,7 @@ static void close_trace(void) {
 static struct gc__trace_counts collect(size_t count) {
   graph_find_reachable(&graph, root_words, count);
   uint8_t epoch = heap_fixture_stop(fixture);
-  struct gc__trace_counts counts = gc__crew_trace(&crew, &roots, epoch);
+  struct gc__trace_counts counts = gc__crew_trace(&crew, &roots, epoch, false);
   graph_check_marks(&graph, epoch);
   heap_fixture_restart(fixture, epoch);
   graph_drop_dead(&graph);
@@ -128,7 +128,7 @@ START_TEST(what_could_not_be_pushed_is_found_again) {
   struct gc__marker *marker = crew.trace.markers[0];
   uint8_t epoch = heap_fixture_stop(fixture);
   limit_stacks(5);
-  gc__trace_begin(&crew.trace, &roots, epoch);
+  gc__trace_begin(&crew.trace, &roots, epoch, false);
   gc__trace_root_objects(marker);
   gc__trace_work(marker);
   ck_assert(crew.trace.has_overflowed);
@@ -153,7 +153,7 @@ END_TEST
 static bool keeps(size_t word, uint32_t node) {
   root_words[0] = word;
   uint8_t epoch = heap_fixture_stop(fixture);
-  gc__crew_trace(&crew, &roots, epoch);
+  gc__crew_trace(&crew, &roots, epoch, false);
   bool is_marked = heap->space.live[fixture_granule(fixture, graph.nodes[node].start)] == epoch;
   for (uint32_t i = 0; i < graph.count; i++) heap_fixture_mark(fixture, epoch, graph.nodes[i].start); /* for the next */
   heap_fixture_restart(fixture, epoch);
@@ -234,7 +234,7 @@ START_TEST(root_objects_keep_themselves_and_what_they_hold) {
   graph_find_reachable(&graph, root_words, 0);
   size_t expected = graph.reached_objects;
   uint8_t epoch = heap_fixture_stop(fixture);
-  ck_assert_uint_eq(gc__crew_trace(&crew, &roots, epoch).marked_objects, expected);
+  ck_assert_uint_eq(gc__crew_trace(&crew, &roots, epoch, false).marked_objects, expected);
   heap_fixture_restart(fixture, epoch);
   close_trace();
 }
@@ -339,7 +339,7 @@ START_TEST(dead_objects_under_a_root_word_are_no_false_roots) {
   heap_fixture_free(fixture, 0, graph.nodes[node].start);
   graph.count = 0;
   uint8_t epoch = heap_fixture_stop(fixture);
-  counts = gc__crew_trace(&crew, &roots, epoch);
+  counts = gc__crew_trace(&crew, &roots, epoch, false);
   ck_assert(counts.marked_objects == 0 && counts.false_words == 1);
   heap_fixture_restart(fixture, epoch);
   close_trace();

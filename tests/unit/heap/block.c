@@ -29,7 +29,7 @@ static void list_block(uint32_t block) {
 
 static uint32_t unlist_block(enum gc__kind kind, unsigned size_class) {
   gc__lock_take(&heap->lock);
-  uint32_t block = gc__block_unlist(heap, kind, size_class);
+  uint32_t block = gc__block_unlist(heap, kind, size_class, false);
   gc__lock_give(&heap->lock);
   return block;
 }
@@ -256,8 +256,7 @@ START_TEST(an_unswept_block_is_left_to_the_sweeper) {
   heap_fixture_open(&fixture, 0);
   uint32_t block = make_block(GC__KIND_LEAF, 50);
   heap->space.blocks[block].state = GC__BLOCK_IDLE;
-  heap->sweep.next = block;
-  heap->sweep.end = block + 1;
+  heap->space.blocks[block].swept_epoch = (uint8_t)(heap->epoch - 1);
   for (unsigned i = 0; i < gc__size_classes[50].cell_count; i++) gc__block_note_freed(heap, block);
   ck_assert_uint_eq(heap->space.blocks[block].state, GC__BLOCK_IDLE);
   heap_fixture_close(&fixture);

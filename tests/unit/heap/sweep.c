@@ -147,10 +147,10 @@ START_TEST(large_objects_are_swept_at_once) {
   gc__heap_end_trace(heap, epoch);
   gc__local_after_stop(heap, fixture.locals[0]);
   young = heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, 10000); /* made after the restart, before the sweep */
-  gc__sweep_large(heap);
+  gc__sweep_large(heap, true);
   for (unsigned i = 0; i < 6; i++) ck_assert_int_eq(heap_fixture_resolves(&fixture, old[i]), i == 1 || i == 4);
   ck_assert(heap_fixture_resolves(&fixture, young));
-  gc__sweep_large(heap);
+  gc__sweep_large(heap, true);
   ck_assert(heap_fixture_resolves(&fixture, young) && heap_fixture_resolves(&fixture, old[1]));
   heap_fixture_trace(&fixture, NULL, 0);
   ck_assert_uint_eq(heap->large, GC__NONE);

@@ -1,0 +1,66 @@
+/* collect/nursery.c - see nursery.h. */
+#include "collect/nursery.h"
+
+#define FIRST_BYTES    ((size_t)4 << 20)
+#define LEAST_BYTES    ((size_t)256 << 10)
+#define KNEE_BYTES     ((size_t)8 << 20)
+#define MOST_BYTES     ((size_t)64 << 20)
+#define PAUSE_NS       UINT64_C(1000000)
+#define SURVIVOR_NS    7
+#define PAGE_NS        700  /* a written page: reading it and looking at its words */
+#define FAULT_NS       1200 /* its first write, and arming it again */
+#define MANY_PERCENT   20
+#define HARDLY_PERCENT 2
+
+/* Costly minor collections in a row before generations rest, and for how many full ones. */
+#define COSTLY_MOST 4
+#define REST_FULLS  6
+
+static uint64_t predict_ns(const struct gc__nursery_sample *sample) {
+  return (uint64_t)sample->survived_objects * SURVIVOR_NS + (uint64_t)sample->written_pages * PAGE_NS;
+}
+
+/* Whether noticing and rereading what was written costs more than full collections do, for a byte allocated. */
+static bool is_costly(const struct gc__nursery *nursery, const struct gc__nursery_sample *sample) {
+  uint64_t cost_ns = (uint64_t)sample->written_pages * (FAULT_NS + PAGE_NS);
+  return (double)cost_ns * (double)nursery->full_room_bytes > (double)nursery->full_ns * (double)sample->handed_bytes &&
+         nursery->full_ns;
+}
+
+static void adapt(struct gc__nursery *nursery, const struct gc__nursery_sample *sample) {
+  size_t percent = sample->handed_bytes ? sample->survived_bytes * 100 / sample->handed_bytes : 0;
+  uint64_t predicted_ns = predict_ns(sample);
+  bool may_double = sample->pause_ns * 2 < PAUSE_NS && sample->handed_bytes >= nursery->bytes / 2;
+  if (predicted_ns > PAUSE_NS && nursery->bytes > FIRST_BYTES) nursery->bytes /= 2;
+  else if (may_double && percent > MANY_PERCENT && nursery->bytes < MOST_BYTES) nursery->bytes *= 2;
+  else if (may_double && percent <= HARDLY_PERCENT && nursery->bytes < KNEE_BYTES) nursery->bytes *= 2;
+}
+
+void gc__nursery_note(struct gc__nursery *nursery, const struct gc__nursery_sample *sample) {
+  if (!nursery->bytes) nursery->bytes = nursery->wanted_bytes ? nursery->wanted_bytes : FIRST_BYTES;
+  if (sample->is_full) {
+    nursery->full_ns = sample->pause_ns;
+    nursery->costly_minors = 0;
+    if (nursery->rest_fulls) nursery->rest_fulls--;
+    return;
+  }
+  if (!nursery->wanted_bytes) adapt(nursery, sample);
+  nursery->costly_minors = is_costly(nursery, sample) ? nursery->costly_minors + 1 : 0;
+  if (nursery->costly_minors < COSTLY_MOST) return;
+  nursery->costly_minors = 0;
+  nursery->rest_fulls = REST_FULLS;
+}
+
+size_t gc__nursery_allowance(struct gc__nursery *nursery, size_t room_bytes) {
+  size_t bytes = nursery->bytes;
+  if (!bytes) bytes = nursery->wanted_bytes ? nursery->wanted_bytes : FIRST_BYTES;
+  if (nursery->rest_fulls) bytes = nursery->full_room_bytes;
+  nursery->is_tight = bytes > room_bytes;
+  if (bytes > room_bytes) bytes = room_bytes;
+  return bytes < LEAST_BYTES ? LEAST_BYTES : bytes;
+}
+
+bool gc__nursery_wants_full(const struct gc__nursery *nursery, size_t live_bytes) {
+  if (nursery->is_tight || nursery->rest_fulls) return true;
+  return live_bytes >= nursery->full_live_bytes && live_bytes - nursery->full_live_bytes >= nursery->full_room_bytes;
+}

@@ -1,0 +1,177 @@
+/* heap/write_log.c - see write_log.h. */
+#include "heap/write_log.h"
+#include "base/bytes.h"
+#include "base/check.h"
+#include "heap/heap.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define BLOCK_CARDS (GC__BLOCK_BYTES / GC__CARD_BYTES)
+
+int gc__log_open(struct gc__heap *heap, bool has_cards, enum gc__watch_kind kind, const char **missing) {
+  const struct gc__space *space = &heap->space;
+  struct gc__range reserved = {space->base, space->base + space->reserved_bytes};
+  heap->log = (struct gc__log){.has_cards = has_cards};
+  if (has_cards && !gc__space_keep_cards(&heap->space)) return ENOMEM;
+  int error = gc__watch_open(&heap->log.watch, kind, reserved, heap->budget, missing);
+  if (error) return error;
+  heap->log.is_on = true;
+  gc__log_extend(heap);
+  return 0;
+}
+
+void gc__log_close(struct gc__heap *heap) {
+  if (heap->log.is_on) gc__watch_close(&heap->log.watch);
+  heap->log.is_on = false;
+}
+
+/* Once the watch has refused memory it is offered no more: what it watches stays one piece. */
+void gc__log_extend(struct gc__heap *heap) {
+  const struct gc__space *space = &heap->space;
+  struct gc__log *log = &heap->log;
+  struct gc__range fresh = {space->base + log->watched_bytes, space->base + space->span_bytes};
+  if (!log->is_on || log->has_refused || fresh.start == fresh.end) return;
+  log->has_refused = !gc__watch_add(&log->watch, fresh);
+  if (!log->has_refused) gc__word_set(&log->watched_bytes, space->span_bytes);
+}
+
+/* The part of some pages that is watched. */
+static struct gc__range watched_range(const struct gc__heap *heap, size_t first_page, size_t page_count) {
+  uintptr_t start = heap->space.base + first_page * GC__PAGE_BYTES, end = start + page_count * GC__PAGE_BYTES;
+  uintptr_t watched_end = heap->space.base + heap->log.watched_bytes;
+  if (end > watched_end) end = watched_end;
+  return (struct gc__range){start < end ? start : end, end};
+}
+
+/* ---- Open and tracked ---- */
+
+void gc__log_open_block(struct gc__heap *heap, uint32_t block) {
+  struct gc__space *space = &heap->space;
+  GC__CHECK(gc__lock_is_held(&heap->lock));
+  if (!heap->log.is_on) return;
+  if (!space->blocks[block].is_open) {
+    space->blocks[block].is_open = true;
+    space->open_blocks[heap->log.open_count++] = block;
+  }
+  if (!gc__log_is_tracked(space, block)) return;
+  space->tracked[block / GC__CHUNK_BLOCKS] &= ~(UINT32_C(1) << block % GC__CHUNK_BLOCKS);
+  struct gc__range range = watched_range(heap, (size_t)block * GC__BLOCK_PAGES, GC__BLOCK_PAGES);
+  if (range.start < range.end) gc__watch_open_pages(&heap->log.watch, range);
+}
+
+void gc__log_cover(struct gc__heap *heap, uint32_t first_page, uint32_t page_count) {
+  struct gc__space *space = &heap->space;
+  if (!heap->log.is_on) return;
+  uint32_t last_block = (first_page + page_count - 1) / GC__BLOCK_PAGES;
+  for (uint32_t block = first_page / GC__BLOCK_PAGES; block <= last_block; block++)
+    space->tracked[block / GC__CHUNK_BLOCKS] |= UINT32_C(1) << block % GC__CHUNK_BLOCKS;
+}
+
+void gc__log_track(struct gc__heap *heap, uint32_t first_page, uint32_t page_count) {
+  struct gc__log *log = &heap->log;
+  if (!log->is_on) return;
+  gc__log_cover(heap, first_page, page_count);
+  struct gc__range range = watched_range(heap, first_page, page_count);
+  if (range.start != log->arming.end) {
+    gc__log_arm(heap);
+    log->arming = range;
+  }
+  log->arming.end = range.end;
+}
+
+void gc__log_arm(struct gc__heap *heap) {
+  struct gc__range *arming = &heap->log.arming;
+  if (arming->start != arming->end && !heap->log.has_cards) gc__watch_arm(&heap->log.watch, *arming);
+  *arming = (struct gc__range){0, 0};
+}
+
+/* ---- What was written ---- */
+
+/* The next run of tracked blocks from this one on, below end: its first block; *after: the block behind it. */
+static size_t next_tracked(const struct gc__space *space, size_t block, size_t end, size_t *after) {
+  while (block < end && !gc__log_is_tracked(space, block)) {
+    uint32_t rest = space->tracked[block / GC__CHUNK_BLOCKS] >> block % GC__CHUNK_BLOCKS;
+    block = rest ? block + gc__lowest_bit(rest) : gc__round_up(block + 1, GC__CHUNK_BLOCKS);
+  }
+  if (block >= end) return end;
+  size_t at = block;
+  while (at < end && gc__log_is_tracked(space, at)) {
+    uint32_t gaps = ~space->tracked[at / GC__CHUNK_BLOCKS] >> at % GC__CHUNK_BLOCKS;
+    at = gaps ? at + gc__lowest_bit(gaps) : gc__round_up(at + 1, GC__CHUNK_BLOCKS);
+  }
+  *after = at < end ? at : end;
+  return block;
+}
+
+struct taking {
+  struct gc__heap *heap;
+  void (*fn)(void *, struct gc__range);
+  void *argument;
+};
+
+static void tell_pages(void *argument, struct gc__range range) {
+  const struct taking *taking = argument;
+  taking->heap->log.written_pages += (range.end - range.start) / GC__PAGE_BYTES;
+  taking->fn(taking->argument, range);
+}
+
+static void take_pages(struct gc__heap *heap, struct taking *taking) {
+  const struct gc__space *space = &heap->space;
+  size_t end = space->span_bytes / GC__BLOCK_BYTES, after = 0;
+  for (size_t block = 0; (block = next_tracked(space, block, end, &after)) < end; block = after) {
+    struct gc__range range = watched_range(heap, block * GC__BLOCK_PAGES, (after - block) * GC__BLOCK_PAGES);
+    struct gc__range rest = {range.end, space->base + after * GC__BLOCK_BYTES};
+    if (range.start < range.end) gc__watch_take(&heap->log.watch, range, tell_pages, taking);
+    if (rest.start < rest.end) tell_pages(taking, rest);
+  }
+}
+
+/* The cards of one block, which are clean afterwards. */
+static void take_block_cards(struct gc__heap *heap, size_t block, const struct taking *taking) {
+  struct gc__space *space = &heap->space;
+  uint8_t *cards = space->cards + block * BLOCK_CARDS;
+  uintptr_t start = space->base + block * GC__BLOCK_BYTES;
+  space->card_blocks[block] = 0;
+  for (size_t first = 0, end; first < BLOCK_CARDS; first = end) {
+    end = first + 1;
+    if (!cards[first]) continue;
+    while (end < BLOCK_CARDS && cards[end]) end++;
+    memset(cards + first, 0, end - first);
+    taking->heap->log.written_pages += gc__round_up((end - first) * GC__CARD_BYTES, GC__PAGE_BYTES) / GC__PAGE_BYTES;
+    taking->fn(taking->argument, (struct gc__range){start + first * GC__CARD_BYTES, start + end * GC__CARD_BYTES});
+  }
+}
+
+/* A byte a block says whether there are any: 16 KiB a GiB. The program's stores set the card first, and the world is
+ * stopped: a thread between the two stores holds the new value in a register, and its block's byte comes later. */
+static void take_cards(struct gc__heap *heap, const struct taking *taking) {
+  const struct gc__space *space = &heap->space;
+  size_t blocks = space->span_bytes / GC__BLOCK_BYTES; /* a multiple of 32 */
+  for (size_t word = 0; word < blocks / sizeof(uint64_t); word++) {
+    uint64_t bytes;
+    memcpy(&bytes, space->card_blocks + word * sizeof bytes, sizeof bytes);
+    for (size_t i = 0; bytes && i < sizeof bytes; i++)
+      if (space->card_blocks[word * sizeof bytes + i]) take_block_cards(heap, word * sizeof bytes + i, taking);
+  }
+}
+
+void gc__log_take(struct gc__heap *heap, void (*fn)(void *, struct gc__range), void *argument) {
+  struct taking taking = {heap, fn, argument};
+  if (heap->log.has_cards) take_cards(heap, &taking);
+  else take_pages(heap, &taking);
+}
+
+/* ---- The program's side ---- */
+
+void gc__log_expect(struct gc__heap *heap, struct gc__range range) {
+  const struct gc__space *space = &heap->space;
+  uintptr_t end = space->base + gc__word_get(&heap->log.watched_bytes);
+  range.start = gc__round_down(range.start < space->base ? space->base : range.start, GC__PAGE_BYTES);
+  range.end = gc__round_up(range.end > end ? end : range.end, GC__PAGE_BYTES);
+  if (heap->log.is_on && range.start < range.end) gc__watch_open_pages(&heap->log.watch, range);
+}
+
+void gc__log_after_fork(struct gc__heap *heap) {
+  if (heap->log.is_on) (void)gc__watch_after_fork(&heap->log.watch);
+}

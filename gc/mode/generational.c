@@ -1,0 +1,45 @@
+/* mode/generational.c - see generational.h. */
+#include "mode/generational.h"
+#include "collect/collector.h"
+#include "collect/pacing.h"
+
+static bool wants_full(const struct gc__collector *collector) {
+  return gc__nursery_wants_full(&collector->nursery, collector->last.live_bytes);
+}
+
+static void collect_generation(struct gc__collector *collector, bool is_full) {
+  if (is_full) gc__collector_trace_all(collector);
+  else gc__collector_trace_young(collector);
+}
+
+static void note_last(struct gc__collector *collector) {
+  const struct gc__collection *last = &collector->last;
+  struct gc__nursery_sample sample = {.is_full = last->is_full,
+                                      .pause_ns = last->pause_ns,
+                                      .handed_bytes = last->handed_bytes,
+                                      .survived_bytes = last->counts.marked_bytes,
+                                      .survived_objects = last->counts.marked_objects,
+                                      .written_pages = last->written_pages};
+  gc__nursery_note(&collector->nursery, &sample);
+}
+
+/* The old objects may grow by what the mark-sweep mode would let be allocated; beyond that and the nursery, free cells
+ * between old objects are better than more memory. */
+static void pace_generations(struct gc__collector *collector, unsigned threads, size_t room_bytes) {
+  struct gc__nursery *nursery = &collector->nursery;
+  struct gc__heap *heap = &collector->heap;
+  if (collector->last.number) note_last(collector);
+  if (!collector->last.number || collector->last.is_full) {
+    nursery->full_live_bytes = collector->last.live_bytes;
+    nursery->full_room_bytes =
+        gc__pacing_allowance(nursery->full_live_bytes, collector->growth_percent, threads, room_bytes);
+  }
+  size_t allowance = gc__nursery_allowance(nursery, room_bytes);
+  gc__word_poke(&heap->allowance_bytes, allowance);
+  gc__word_poke(&heap->old_room_bytes, nursery->rest_fulls ? 0 : nursery->full_room_bytes);
+  gc__word_poke(&heap->roomy_bytes,
+                gc__space_table_bytes(&heap->space) + nursery->full_live_bytes + nursery->full_room_bytes + allowance);
+}
+
+const struct gc__mode gc__mode_generational = {
+    .wants_full = wants_full, .collect = collect_generation, .pace = pace_generations};

@@ -17,6 +17,7 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "os/report.h"
+#include "os/valgrind.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -334,11 +335,17 @@ static bool blocks_faults(void) {
   return pthread_sigmask(SIG_SETMASK, NULL, &mask) == 0 && sigismember(&mask, SIGSEGV) == 1;
 }
 
+/* Valgrind goes on after a handler with registers that are out of date, unless it was told otherwise
+ * (--vex-iropt-register-updates=allregs-at-mem-access). */
+static const char *find_obstacle(void) {
+  if (protecting) return "another heap uses page protection";
+  if (blocks_faults()) return "this thread blocks SIGSEGV";
+  if (gc__valgrind_is_there()) return "Valgrind does not resume exactly where a page fault was";
+  return NULL;
+}
+
 static int open_protection(struct gc__watch *watch, struct gc__budget *budget, const char **missing) {
-  if (protecting || blocks_faults()) {
-    *missing = protecting ? "another heap uses page protection" : "this thread blocks SIGSEGV";
-    return ENOTSUP;
-  }
+  if ((*missing = find_obstacle())) return ENOTSUP;
   size_t pages = (watch->heap.end - watch->heap.start) / gc__os_page_bytes();
   if (!gc__region_open(&watch->states, budget, pages)) return ENOMEM;
   watch->edge_limit = mappings_most() / 2;

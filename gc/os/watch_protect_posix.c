@@ -11,6 +11,10 @@
  * (vm.max_map_count) can neither map nor protect any more. So edges are counted, and half of that number is the limit.
  * Beyond it units of 2 MiB are opened instead of pages, and then everything. The count is kept without a lock, so that
  * it is not exact; a stop counts anew once the limit was met or two threads opened the same page.
+ *
+ * Costs (AMD EPYC, Linux 6.18, best of several): the first write to an armed page 6.7 us; a take 30 us a GiB for the
+ * states, and 2.4 us a lone written page, nearly all of it for the two mappings that go; arming memory for the first
+ * time 22 ms a GiB, 0.4 on huge pages.
  */
 #include "os/watch_source.h"
 #include "base/atomic.h"

@@ -15,8 +15,8 @@
  * Dropping the contents of armed pages (gc__os_discard) is no write, and a take may or may not report it. Committing
  * armed pages again (gc__os_commit) would undo what PROTECT did: do it to pages that were not added yet.
  *
- * Locks: none. Open, close, add, remove: one thread at a time. Arm and take: with the world stopped, or where no other
- * thread arms or opens pages of the same range. Open pages: any thread, where a stop would wait for it.
+ * Locks: none. Open, close, add, remove: one thread at a time. Arm and take: with the world stopped, one thread at a
+ * time. Open pages: any thread, where a stop would wait for it. A watch that is open stays where it is in memory.
  */
 #ifndef GC_OS_WATCH_H
 #define GC_OS_WATCH_H

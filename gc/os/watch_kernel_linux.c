@@ -9,6 +9,11 @@
  * passing over it: that is what [watch.open] rests on when the program closes our descriptors, or maps something else
  * at these addresses.
  *
+ * Costs (AMD EPYC, Linux 6.18, best of several): the first write to an armed page 0.7 us, and 11 us more where it
+ * splits a huge page; a take 260 us a GiB on pages of 4 KiB and 29 on huge ones, 0.04 us a written page in long runs
+ * and 0.07 a lone one; arming touched memory for the first time 7 to 17 ms a GiB, 0.1 on huge pages, so that quiet
+ * memory should be on huge pages when it is armed; opening 2 MiB 36 us, 14 on huge pages.
+ *
  * The kernel's header may be older than the kernel: its numbers, from ioctl_userfaultfd(2) and PAGEMAP_SCAN(2const),
  * stand here.
  */

@@ -11,6 +11,10 @@
  * (vm.max_map_count) can neither map nor protect any more. So edges are counted, and half of that number is the limit.
  * Beyond it units of 2 MiB are opened instead of pages, and then everything. The count is kept without a lock, so that
  * it is not exact; a stop counts anew once the limit was met or two threads opened the same page.
+ *
+ * Costs (AMD EPYC, Linux 6.18, best of several): the first write to an armed page 6.7 us; a take 30 us a GiB for the
+ * states, and 2.4 us a lone written page, nearly all of it for the two mappings that go; arming memory for the first
+ * time 22 ms a GiB, 0.4 on huge pages.
  */
 #include "os/stop.h"
 #include "os/watch_source.h"
@@ -18,6 +22,7 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "os/report.h"
+#include "os/valgrind.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -336,11 +341,17 @@ static bool blocks_faults(void) {
   return pthread_sigmask(SIG_SETMASK, NULL, &mask) == 0 && sigismember(&mask, SIGSEGV) == 1;
 }
 
+/* Valgrind goes on after a handler with registers that are out of date, unless it was told otherwise
+ * (--vex-iropt-register-updates=allregs-at-mem-access). */
+static const char *find_obstacle(void) {
+  if (protecting) return "another heap uses page protection";
+  if (blocks_faults()) return "this thread blocks SIGSEGV";
+  if (gc__valgrind_is_there()) return "Valgrind does not resume exactly where a page fault was";
+  return NULL;
+}
+
 static int open_protection(struct gc__watch *watch, struct gc__budget *budget, const char **missing) {
-  if (protecting || blocks_faults()) {
-    *missing = protecting ? "another heap uses page protection" : "this thread blocks SIGSEGV";
-    return ENOTSUP;
-  }
+  if ((*missing = find_obstacle())) return ENOTSUP;
   size_t pages = (watch->heap.end - watch->heap.start) / gc__os_page_bytes();
   if (!gc__region_open(&watch->states, budget, pages)) return ENOMEM;
   watch->edge_limit = mappings_most() / 2;

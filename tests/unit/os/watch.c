@@ -207,7 +207,7 @@ static void write_in_threads(struct field *field) {
   }
   while (gc__flag_get(&counting.are_finished) < WRITERS) {
     gc__watch_take(&field->watch, field_range(field, 0, field->pages), note_counts, &counting);
-    usleep(200);
+    usleep(50);
   }
   for (unsigned i = 0; i < WRITERS; i++) pthread_join(threads[i], NULL);
   gc__watch_take(&field->watch, field_range(field, 0, field->pages), note_counts, &counting);

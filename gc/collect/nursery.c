@@ -60,7 +60,8 @@ size_t gc__nursery_allowance(struct gc__nursery *nursery, size_t room_bytes) {
   return bytes < LEAST_BYTES ? LEAST_BYTES : bytes;
 }
 
-bool gc__nursery_wants_full(const struct gc__nursery *nursery, size_t live_bytes) {
+bool gc__nursery_wants_full(const struct gc__nursery *nursery, size_t live_bytes, bool is_crowded) {
   if (nursery->is_tight || nursery->rest_fulls) return true;
-  return live_bytes >= nursery->full_live_bytes && live_bytes - nursery->full_live_bytes >= nursery->full_room_bytes;
+  size_t grown_bytes = live_bytes > nursery->full_live_bytes ? live_bytes - nursery->full_live_bytes : 0;
+  return grown_bytes >= (is_crowded ? nursery->full_room_bytes / 4 : nursery->full_room_bytes);
 }

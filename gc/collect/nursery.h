@@ -42,7 +42,8 @@ void gc__nursery_note(struct gc__nursery *nursery, const struct gc__nursery_samp
 /* How much may be handed out before the next collection. room_bytes: as for gc__pacing_allowance. */
 size_t gc__nursery_allowance(struct gc__nursery *nursery, size_t room_bytes);
 
-/* Whether the next collection has to be a full one. live_bytes: old objects now. */
-bool gc__nursery_wants_full(const struct gc__nursery *nursery, size_t live_bytes);
+/* Whether the next collection has to be a full one. live_bytes: old objects now. is_crowded: memory is used up, though
+ * the old objects have not grown by all that they may; a quarter of it makes a full collection worth while. */
+bool gc__nursery_wants_full(const struct gc__nursery *nursery, size_t live_bytes, bool is_crowded);
 
 #endif

@@ -135,6 +135,7 @@ static GC__INLINE void consider_heap_word(struct gc__marker *marker, size_t word
   size_t ref = ref_at(&marker->space, offset);
   if (GC__UNLIKELY(ref == SIZE_MAX)) return;
   if (GC__UNLIKELY(!marker->interior_in_heap) && offset != ref_granule(ref) * GC__GRANULE_BYTES) return;
+  if (is_minor && gc__byte_peek(&marker->space.live[ref_granule(ref)]) == marker->epoch) return;
   enqueue(marker, ref);
 }
 

@@ -7,7 +7,8 @@
 #define RELIST_SHARE 8
 
 /* [log.open] */
-#define DENSE_SHARE 4
+#define SPARSE_SHARE 4
+#define DENSE_SHARE  2
 
 static struct gc__block *block_at(const struct gc__heap *heap, uint32_t block) {
   return &heap->space.blocks[block];
@@ -62,26 +63,28 @@ void gc__block_release(struct gc__heap *heap, uint32_t block) {
   gc__pages_give(&heap->pages, block * GC__BLOCK_PAGES, GC__BLOCK_PAGES);
 }
 
-bool gc__block_is_dense(const struct gc__heap *heap, uint32_t block) {
+enum gc__tier gc__block_tier(const struct gc__heap *heap, uint32_t block) {
   const struct gc__block *facts = block_at(heap, block);
-  return heap->log.is_on && facts->kind != GC__KIND_LEAF &&
-         facts->live_cells * DENSE_SHARE > gc__block_class(heap, block)->cell_count;
+  unsigned cell_count = gc__block_class(heap, block)->cell_count;
+  if (!heap->log.is_on || facts->kind == GC__KIND_LEAF || facts->live_cells * SPARSE_SHARE <= cell_count)
+    return GC__TIER_SPARSE;
+  return facts->live_cells * DENSE_SHARE <= cell_count ? GC__TIER_DENSE : GC__TIER_PACKED;
 }
 
 void gc__block_list(struct gc__heap *heap, uint32_t block) {
   GC__CHECK(gc__lock_is_held(&heap->lock));
   struct gc__block *facts = block_at(heap, block);
   GC__CHECK(facts->state != GC__BLOCK_LISTED);
-  bool is_dense = !facts->is_open && gc__block_is_dense(heap, block);
-  uint32_t *list = &(is_dense ? heap->dense : heap->available)[facts->kind][facts->size_class];
+  enum gc__tier tier = facts->is_open ? GC__TIER_SPARSE : gc__block_tier(heap, block);
+  uint32_t *list = &heap->available[tier][facts->kind][facts->size_class];
   facts->state = GC__BLOCK_LISTED;
   facts->next = *list;
   *list = block;
 }
 
-uint32_t gc__block_unlist(struct gc__heap *heap, enum gc__kind kind, unsigned size_class, bool is_dense) {
+uint32_t gc__block_unlist(struct gc__heap *heap, enum gc__kind kind, unsigned size_class, enum gc__tier tier) {
   GC__CHECK(gc__lock_is_held(&heap->lock));
-  uint32_t *list = &(is_dense ? heap->dense : heap->available)[kind][size_class], block = *list;
+  uint32_t *list = &heap->available[tier][kind][size_class], block = *list;
   if (block == GC__NONE) return block;
   struct gc__block *facts = block_at(heap, block);
   GC__CHECK(facts->state == GC__BLOCK_LISTED && facts->kind == kind && facts->size_class == size_class);

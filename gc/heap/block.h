@@ -6,8 +6,7 @@
  * allocation stores nothing per object.
  * [block.owner] A block with an owner is in no list, and only the owner hands out its cells. Others may free cells in
  * it. [block.listed] A block in a list of available blocks has a state that says so, its class and kind are the list's.
- * There are two lists: cells are handed out of dense blocks only when memory gets short, where old objects in a block
- * that is handed out cost time at each minor collection (heap/write_log.h).
+ * There is a list for each tier.
  */
 #ifndef GC_HEAP_BLOCK_H
 #define GC_HEAP_BLOCK_H
@@ -30,11 +29,10 @@ void gc__block_release(struct gc__heap *heap, uint32_t block);
 
 /* Lists an unlisted block as available, or takes one from a list, owned; GC__NONE: the list is empty. Lock held. */
 void gc__block_list(struct gc__heap *heap, uint32_t block);
-uint32_t gc__block_unlist(struct gc__heap *heap, enum gc__kind kind, unsigned size_class, bool is_dense);
+uint32_t gc__block_unlist(struct gc__heap *heap, enum gc__kind kind, unsigned size_class, enum gc__tier tier);
 
-/* Whether so much of the block was old when it was looked at last that handing out its cells costs more than they are
- * worth while there is other memory. */
-bool gc__block_is_dense(const struct gc__heap *heap, uint32_t block);
+/* By what was old when it was looked at last. */
+enum gc__tier gc__block_tier(const struct gc__heap *heap, uint32_t block);
 
 /* Which cells cannot be handed out: a bit at each such cell's first granule, no other bits. */
 void gc__block_read_occupied(const struct gc__heap *heap, uint32_t block, uint64_t occupied[GC__BLOCK_WORDS]);

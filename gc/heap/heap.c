@@ -24,6 +24,12 @@ static bool take_initial(struct gc__heap *heap, size_t initial_bytes) {
   return grant.first != GC__NONE;
 }
 
+void gc__heap_empty_lists(struct gc__heap *heap) {
+  for (unsigned tier = 0; tier < GC__TIER_COUNT; tier++)
+    for (unsigned kind = 0; kind < GC__KIND_COUNT; kind++)
+      for (unsigned class = 0; class < GC__CLASS_COUNT; class ++) heap->available[tier][kind][class] = GC__NONE;
+}
+
 bool gc__heap_open(struct gc__heap *heap, struct gc__budget *budget, size_t reserve_bytes, size_t initial_bytes) {
   *heap = (struct gc__heap){.budget = budget,
                             .epoch = GC__EPOCH_FIRST,
@@ -31,12 +37,10 @@ bool gc__heap_open(struct gc__heap *heap, struct gc__budget *budget, size_t rese
                             .hand_out_bytes = HAND_OUT_BYTES,
                             .root_blocks = GC__NONE,
                             .large = GC__NONE,
-                            .roomy_bytes = SIZE_MAX,
+                            .tier_bytes = {SIZE_MAX, SIZE_MAX, SIZE_MAX},
                             .root_large = GC__NONE,
                             .initial_bytes = initial_bytes};
-  for (unsigned kind = 0; kind < GC__KIND_COUNT; kind++)
-    for (unsigned class = 0; class < GC__CLASS_COUNT; class ++)
-      heap->available[kind][class] = heap->dense[kind][class] = GC__NONE;
+  gc__heap_empty_lists(heap);
   gc__lock_open(&heap->lock, GC__RANK_HEAP);
   if (gc__space_open(&heap->space, budget, reserve_bytes)) {
     gc__pages_open(&heap->pages, &heap->space);

@@ -16,6 +16,15 @@
 #include "heap/write_log.h"
 #include "os/lock.h"
 
+/* How old a block with free cells is: handing out its cells costs a look at all its old objects at the next minor
+ * collection (heap/write_log.h). Without a write log, and for leaves, everything is sparse. */
+enum gc__tier {
+  GC__TIER_SPARSE, /* at most a quarter: as good as an empty one */
+  GC__TIER_DENSE,  /* at most half */
+  GC__TIER_PACKED, /* more */
+  GC__TIER_COUNT
+};
+
 struct gc__sweep {
   uint32_t next, end;       /* blocks [next, end) were not looked at since the last trace */
   uint32_t pending;         /* blocks that a thread looks at right now */
@@ -33,10 +42,9 @@ struct gc__heap {
   uint16_t stamp;        /* number of the coming stop: [block.young] */
   uint16_t ended_stamp;  /* number of the last one */
   size_t hand_out_bytes; /* cells are zeroed and handed to a thread in steps of this size */
-  uint32_t available[GC__KIND_COUNT][GC__CLASS_COUNT]; /* lists of blocks with free cells: [block.listed] */
-  uint32_t dense[GC__KIND_COUNT][GC__CLASS_COUNT];     /* of those that are more than a quarter old */
-  uint32_t root_blocks;                                /* list of all blocks of root objects */
-  uint32_t large, root_large;                          /* lists of large objects */
+  uint32_t available[GC__TIER_COUNT][GC__KIND_COUNT][GC__CLASS_COUNT]; /* lists: [block.listed] */
+  uint32_t root_blocks;                                                /* list of all blocks of root objects */
+  uint32_t large, root_large;                                          /* lists of large objects */
   struct gc__sweep sweep;
   struct gc__log log;
   size_t initial_bytes;                /* never given back to the system */
@@ -44,7 +52,9 @@ struct gc__heap {
   volatile size_t handed_before_bytes; /* between the last full collection and the last one */
   volatile size_t allowance_bytes;     /* that may be handed out before the next collection */
   volatile size_t old_room_bytes;      /* that the old objects may grow by before the next full collection */
-  volatile size_t roomy_bytes;         /* committed bytes from which on dense blocks are used before new memory */
+  volatile size_t
+      tier_bytes[GC__TIER_COUNT]; /* committed bytes beyond which blocks of that tier come before new memory */
+  volatile unsigned is_crowded;   /* packed blocks would be the next: a full collection may be better */
   volatile size_t large_bytes, large_objects;  /* allocated in all */
   volatile size_t grown_bytes, returned_bytes; /* in all */
 };
@@ -52,6 +62,9 @@ struct gc__heap {
 /* reserve_bytes: of addresses at most. initial_bytes are taken and touched at once. False: no memory. */
 bool gc__heap_open(struct gc__heap *heap, struct gc__budget *budget, size_t reserve_bytes, size_t initial_bytes);
 void gc__heap_close(struct gc__heap *heap);
+
+/* Forgets which blocks are available. */
+void gc__heap_empty_lists(struct gc__heap *heap);
 
 /* The epoch that the coming trace marks with. World stopped. May rewrite all liveness bytes, once in 247 traces. */
 uint8_t gc__heap_next_epoch(struct gc__heap *heap);

@@ -46,32 +46,48 @@ static struct taken_block make_block(struct gc__heap *heap, enum gc__kind kind, 
   return (struct taken_block){grant.first / GC__BLOCK_PAGES, grant.dirty_pages == 0};
 }
 
-/* Whether new memory is better than the free cells of dense blocks. */
-static bool is_roomy(const struct gc__heap *heap) {
-  return heap->pages.dirty_free_pages >= GC__BLOCK_PAGES ||
-         gc__word_peek(&heap->budget->used_bytes) < gc__word_peek(&heap->roomy_bytes);
+/* A new block, of free pages or by growth. */
+static struct taken_block take_new(struct gc__heap *heap, enum gc__kind kind, unsigned size_class, bool *is_refused) {
+  struct taken_block taken = make_block(heap, kind, size_class, is_refused);
+  if (taken.block == GC__NONE && !*is_refused && gc__heap_grow(heap, GC__BLOCK_PAGES, GC__BLOCK_PAGES))
+    taken = make_block(heap, kind, size_class, is_refused);
+  return taken;
+}
+
+/* Whether new memory is better than the free cells of old blocks of that tier. */
+static bool is_roomy(struct gc__heap *heap, enum gc__tier tier) {
+  if (heap->pages.dirty_free_pages >= GC__BLOCK_PAGES) return true;
+  size_t used_bytes = gc__word_peek(&heap->budget->used_bytes), most = gc__word_peek(&heap->tier_bytes[tier]);
+  if (tier == GC__TIER_PACKED && used_bytes >= most - most / 4) gc__flag_set(&heap->is_crowded, 1);
+  return used_bytes < most;
+}
+
+/* A known block that is sparse, or one that sweeping finds soon. */
+static uint32_t find_sparse(struct gc__heap *heap, enum gc__kind kind, unsigned size_class) {
+  for (int sweeps = 0;; sweeps++) {
+    uint32_t block = gc__block_unlist(heap, kind, size_class, GC__TIER_SPARSE);
+    if (block != GC__NONE || sweeps == SWEEPS_FIRST || !gc__sweep_some(heap)) return block;
+  }
 }
 
 /* In order of preference: a block with free cells that is known or soon found; free pages; what all of sweeping finds;
- * a dense block; growth. Lock held. */
+ * denser blocks; growth. Lock held. */
 static struct taken_block find_block(struct gc__heap *heap, enum gc__kind kind, unsigned size_class) {
-  struct taken_block taken = {GC__NONE, false};
+  struct taken_block taken = {find_sparse(heap, kind, size_class), false};
   bool is_refused = false;
-  for (int sweeps = 0;; sweeps++) {
-    taken.block = gc__block_unlist(heap, kind, size_class, false);
-    if (taken.block != GC__NONE || sweeps == SWEEPS_FIRST || !gc__sweep_some(heap)) break;
-  }
   if (taken.block != GC__NONE) return taken;
   do {
-    taken.block = gc__block_unlist(heap, kind, size_class, false);
-    if (taken.block == GC__NONE && is_roomy(heap)) taken = make_block(heap, kind, size_class, &is_refused);
+    taken.block = gc__block_unlist(heap, kind, size_class, GC__TIER_SPARSE);
+    if (taken.block == GC__NONE && is_roomy(heap, GC__TIER_DENSE))
+      taken = make_block(heap, kind, size_class, &is_refused);
     if (taken.block != GC__NONE) return taken;
   } while (gc__sweep_some(heap));
-  taken.block = gc__block_unlist(heap, kind, size_class, true);
-  if (taken.block == GC__NONE) taken = make_block(heap, kind, size_class, &is_refused);
-  if (taken.block == GC__NONE && !is_refused && gc__heap_grow(heap, GC__BLOCK_PAGES, GC__BLOCK_PAGES))
-    taken = make_block(heap, kind, size_class, &is_refused);
-  return taken;
+  for (enum gc__tier tier = GC__TIER_DENSE; tier < GC__TIER_COUNT; tier++) {
+    if (is_roomy(heap, tier)) taken = take_new(heap, kind, size_class, &is_refused);
+    if (taken.block == GC__NONE) taken.block = gc__block_unlist(heap, kind, size_class, tier);
+    if (taken.block != GC__NONE) return taken;
+  }
+  return take_new(heap, kind, size_class, &is_refused);
 }
 
 static bool take_block(struct gc__heap *heap, struct gc__local *local, unsigned index) {

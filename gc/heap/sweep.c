@@ -9,9 +9,7 @@
 #define BATCH_BLOCKS 16u
 
 void gc__sweep_begin(struct gc__heap *heap) {
-  for (unsigned kind = 0; kind < GC__KIND_COUNT; kind++)
-    for (unsigned class = 0; class < GC__CLASS_COUNT; class ++)
-      heap->available[kind][class] = heap->dense[kind][class] = GC__NONE;
+  gc__heap_empty_lists(heap);
   heap->sweep.next = 0;
   heap->sweep.end = (uint32_t)(heap->space.span_bytes / GC__BLOCK_BYTES);
   heap->sweep.live_cell_bytes = heap->sweep.free_cell_bytes = 0;
@@ -32,13 +30,6 @@ static void add_counted(struct gc__heap *heap, uint32_t block, bool is_added) {
   heap->sweep.free_cell_bytes += is_added ? free_bytes : -free_bytes;
 }
 
-/* A dense block is worth a thread's while only if an eighth of it is free. */
-static bool is_worth_listing(const struct gc__heap *heap, uint32_t block) {
-  unsigned cell_count = gc__block_class(heap, block)->cell_count;
-  unsigned free_cells = cell_count - heap->space.blocks[block].live_cells;
-  return free_cells > (gc__block_is_dense(heap, block) ? cell_count / 8 : 0);
-}
-
 /* Puts a block where it belongs by its count of live cells. Lock held. */
 static void file_block(struct gc__heap *heap, uint32_t block, unsigned live_cells) {
   struct gc__block *facts = &heap->space.blocks[block];
@@ -53,7 +44,7 @@ static void file_block(struct gc__heap *heap, uint32_t block, unsigned live_cell
     return;
   }
   add_counted(heap, block, true);
-  if (is_worth_listing(heap, block)) gc__block_list(heap, block);
+  if (live_cells < gc__block_class(heap, block)->cell_count) gc__block_list(heap, block);
 }
 
 /* Blocks [first, end) were claimed by this thread: their states do not change, but for cells that others free by hand.
@@ -100,7 +91,7 @@ static bool stays_open(struct gc__heap *heap, uint32_t block, bool is_full) {
   unsigned live_cells = gc__block_count_live(heap, block);
   file_block(heap, block, live_cells);
   if (!live_cells || facts->kind == GC__KIND_LEAF) return false;
-  if (!gc__block_is_dense(heap, block)) return true;
+  if (gc__block_tier(heap, block) == GC__TIER_SPARSE) return true;
   gc__log_track(heap, block * GC__BLOCK_PAGES, GC__BLOCK_PAGES);
   return false;
 }

@@ -4,7 +4,9 @@
 #include "collect/pacing.h"
 
 static bool wants_full(const struct gc__collector *collector) {
-  return gc__nursery_wants_full(&collector->nursery, collector->last.live_bytes);
+  const struct gc__nursery *nursery = &collector->nursery;
+  bool is_crowded = gc__flag_get(&collector->heap.is_crowded);
+  return gc__nursery_wants_full(nursery, collector->last.live_bytes, is_crowded);
 }
 
 static void collect_generation(struct gc__collector *collector, bool is_full) {
@@ -23,8 +25,9 @@ static void note_last(struct gc__collector *collector) {
   gc__nursery_note(&collector->nursery, &sample);
 }
 
-/* The old objects may grow by what the mark-sweep mode would let be allocated; beyond that and the nursery, free cells
- * between old objects are better than more memory. */
+/* The old objects may grow by what the mark-sweep mode would let be allocated. What blocks that are no longer handed
+ * out waste counts as well: halfway to the memory that the mark-sweep mode would use, cells of half-empty blocks come
+ * first, and there a full collection, if the old objects have grown enough to make it worth while. */
 static void pace_generations(struct gc__collector *collector, unsigned threads, size_t room_bytes) {
   struct gc__nursery *nursery = &collector->nursery;
   struct gc__heap *heap = &collector->heap;
@@ -35,10 +38,13 @@ static void pace_generations(struct gc__collector *collector, unsigned threads, 
         gc__pacing_allowance(nursery->full_live_bytes, collector->growth_percent, threads, room_bytes);
   }
   size_t allowance = gc__nursery_allowance(nursery, room_bytes);
+  size_t least = gc__space_table_bytes(&heap->space) + nursery->full_live_bytes + 2 * allowance;
+  size_t most = least + nursery->full_room_bytes;
   gc__word_poke(&heap->allowance_bytes, allowance);
   gc__word_poke(&heap->old_room_bytes, nursery->rest_fulls ? 0 : nursery->full_room_bytes);
-  gc__word_poke(&heap->roomy_bytes,
-                gc__space_table_bytes(&heap->space) + nursery->full_live_bytes + nursery->full_room_bytes + allowance);
+  gc__word_poke(&heap->tier_bytes[GC__TIER_DENSE], least + nursery->full_room_bytes / 2);
+  gc__word_poke(&heap->tier_bytes[GC__TIER_PACKED], most + most / 3);
+  gc__flag_set(&heap->is_crowded, 0);
 }
 
 const struct gc__mode gc__mode_generational = {

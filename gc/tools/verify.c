@@ -40,8 +40,7 @@ static void verify_list(const struct gc__heap *heap, const uint32_t (*lists)[GC_
 static void verify_lists(const struct gc__heap *heap) {
   for (unsigned kind = 0; kind < GC__KIND_COUNT; kind++)
     for (unsigned class = 0; class < GC__CLASS_COUNT; class ++) {
-      verify_list(heap, heap->available, kind, class);
-      verify_list(heap, heap->dense, kind, class);
+      for (unsigned tier = 0; tier < GC__TIER_COUNT; tier++) verify_list(heap, heap->available[tier], kind, class);
     }
 }
 

@@ -29,7 +29,7 @@ static void list_block(uint32_t block) {
 
 static uint32_t unlist_block(enum gc__kind kind, unsigned size_class) {
   gc__lock_take(&heap->lock);
-  uint32_t block = gc__block_unlist(heap, kind, size_class, false);
+  uint32_t block = gc__block_unlist(heap, kind, size_class, GC__TIER_SPARSE);
   gc__lock_give(&heap->lock);
   return block;
 }

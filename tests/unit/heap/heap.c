@@ -13,7 +13,7 @@ START_TEST(an_open_heap_is_empty) {
   ck_assert_uint_eq(heap->space.span_bytes, 0);
   ck_assert(heap->large == GC__NONE && heap->root_large == GC__NONE && heap->root_blocks == GC__NONE);
   for (unsigned i = 0; i < GC__KIND_COUNT; i++)
-    for (unsigned j = 0; j < GC__CLASS_COUNT; j++) require(heap->available[i][j] == GC__NONE);
+    for (unsigned j = 0; j < GC__CLASS_COUNT; j++) require(heap->available[GC__TIER_SPARSE][i][j] == GC__NONE);
   gc__lock_take(&heap->lock);
   ck_assert(!gc__sweep_some(heap));
   gc__lock_give(&heap->lock);

@@ -25,7 +25,7 @@ static unsigned count_in_state(enum gc__block_state state) {
 
 static unsigned count_listed(enum gc__kind kind, size_t bytes) {
   unsigned count = 0;
-  for (uint32_t block = heap->available[kind][gc__class_of(bytes)]; block != GC__NONE;
+  for (uint32_t block = heap->available[GC__TIER_SPARSE][kind][gc__class_of(bytes)]; block != GC__NONE;
        block = heap->space.blocks[block].next)
     count++;
   return count;

@@ -59,12 +59,10 @@ static void forget_owner(void) {
 }
 
 static void list_in_wrong_place(void) {
-  for (unsigned class = 0; class + 1 < GC__CLASS_COUNT; class ++) {
-    if (heap->available[GC__KIND_SCANNED][class] != GC__NONE)
-      heap->available[GC__KIND_LEAF][class + 1] = heap->available[GC__KIND_SCANNED][class];
-    if (heap->dense[GC__KIND_SCANNED][class] != GC__NONE)
-      heap->dense[GC__KIND_LEAF][class + 1] = heap->dense[GC__KIND_SCANNED][class];
-  }
+  for (unsigned tier = 0; tier < GC__TIER_COUNT; tier++)
+    for (unsigned class = 0; class + 1 < GC__CLASS_COUNT; class ++)
+      if (heap->available[tier][GC__KIND_SCANNED][class] != GC__NONE)
+        heap->available[tier][GC__KIND_LEAF][class + 1] = heap->available[tier][GC__KIND_SCANNED][class];
 }
 
 static void forget_head(void) {

@@ -46,12 +46,14 @@ static struct taken_block make_block(struct gc__heap *heap, enum gc__kind kind, 
   return (struct taken_block){grant.first / GC__BLOCK_PAGES, grant.dirty_pages == 0};
 }
 
-/* A new block, of free pages or by growth. */
+/* A new block, of free pages or by growth; once that was refused it is not asked for again. */
 static struct taken_block take_new(struct gc__heap *heap, enum gc__kind kind, unsigned size_class, bool *is_refused) {
-  struct taken_block taken = make_block(heap, kind, size_class, is_refused);
-  if (taken.block == GC__NONE && !*is_refused && gc__heap_grow(heap, GC__BLOCK_PAGES, GC__BLOCK_PAGES))
-    taken = make_block(heap, kind, size_class, is_refused);
-  return taken;
+  struct taken_block taken = {GC__NONE, false};
+  if (*is_refused) return taken;
+  taken = make_block(heap, kind, size_class, is_refused);
+  if (taken.block != GC__NONE || *is_refused) return taken;
+  *is_refused = !gc__heap_grow(heap, GC__BLOCK_PAGES, GC__BLOCK_PAGES);
+  return *is_refused ? taken : make_block(heap, kind, size_class, is_refused);
 }
 
 /* Whether new memory is better than the free cells of old blocks of that tier. */

@@ -167,7 +167,7 @@ static void collect_stopped(void *argument) {
   const struct stop *stop = argument;
   struct gc__collector *collector = stop->collector;
   gc__valgrind_hush();
-  if (gc__roots_gather(&collector->roots, &collector->world)) {
+  if (gc__roots_gather(&collector->roots, &collector->world, !stop->is_full)) {
     uint64_t start_ns = gc__clock_ns();
     struct gc__thread *first = collector->world.first;
     collector->last.handed_bytes = gc__word_peek(&collector->heap.handed_since_bytes);

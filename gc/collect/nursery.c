@@ -16,6 +16,9 @@
 #define COSTLY_MOST 4
 #define REST_FULLS  6
 
+/* Allocated between two full collections at most, in heaps. */
+#define FULL_EVERY 8
+
 static uint64_t predict_ns(const struct gc__nursery_sample *sample) {
   return (uint64_t)sample->survived_objects * SURVIVOR_NS + (uint64_t)sample->written_pages * PAGE_NS;
 }
@@ -38,7 +41,9 @@ static void adapt(struct gc__nursery *nursery, const struct gc__nursery_sample *
 
 void gc__nursery_note(struct gc__nursery *nursery, const struct gc__nursery_sample *sample) {
   if (!nursery->bytes) nursery->bytes = nursery->wanted_bytes ? nursery->wanted_bytes : FIRST_BYTES;
+  nursery->since_full_bytes += sample->handed_bytes;
   if (sample->is_full) {
+    nursery->since_full_bytes = 0;
     nursery->full_ns = sample->pause_ns;
     nursery->costly_minors = 0;
     if (nursery->rest_fulls) nursery->rest_fulls--;
@@ -62,6 +67,7 @@ size_t gc__nursery_allowance(struct gc__nursery *nursery, size_t room_bytes) {
 
 bool gc__nursery_wants_full(const struct gc__nursery *nursery, size_t live_bytes, bool is_crowded) {
   if (nursery->is_tight || nursery->rest_fulls) return true;
+  if (nursery->since_full_bytes / FULL_EVERY >= nursery->full_live_bytes + nursery->full_room_bytes) return true;
   size_t grown_bytes = live_bytes > nursery->full_live_bytes ? live_bytes - nursery->full_live_bytes : 0;
   return grown_bytes >= (is_crowded ? nursery->full_room_bytes / 4 : nursery->full_room_bytes);
 }

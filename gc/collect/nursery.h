@@ -5,6 +5,10 @@
  * (trees took 202, 190, 143, 118, 114 and 116 ms with 1, 2, 4, 8, 16 and 32 MiB), and it halves where survivors and
  * written pages alone take longer than a pause should.
  *
+ * A full collection is due when the old objects have grown by what the mark-sweep mode would let be allocated; and when
+ * eight times the heap was allocated since the last one, however little of it survived: after a peak nothing else would
+ * find that most of the old objects are gone.
+ *
  * [nursery.rest] Generations do not pay where a program writes so much of its old objects that noticing and rereading
  * it costs more, for a byte allocated, than full collections do. Then only full ones are made for a while, with the
  * headroom of the mark-sweep mode, and no page is armed.
@@ -26,14 +30,15 @@ struct gc__nursery_sample {
 };
 
 struct gc__nursery {
-  size_t wanted_bytes;    /* as the options say; 0: adapted */
-  size_t bytes;           /* now; 0: nothing was collected yet */
-  size_t full_live_bytes; /* after the last full collection */
-  size_t full_room_bytes; /* that the old objects may grow by from then on */
-  uint64_t full_ns;       /* pause of the last full collection */
-  unsigned costly_minors; /* in a row: [nursery.rest] */
-  unsigned rest_fulls;    /* full collections to come before the next minor one */
-  bool is_tight;          /* memory is short: the next collection is a full one */
+  size_t wanted_bytes;     /* as the options say; 0: adapted */
+  size_t bytes;            /* now; 0: nothing was collected yet */
+  size_t full_live_bytes;  /* after the last full collection */
+  size_t full_room_bytes;  /* that the old objects may grow by from then on */
+  size_t since_full_bytes; /* allocated since then */
+  uint64_t full_ns;        /* pause of the last full collection */
+  unsigned costly_minors;  /* in a row: [nursery.rest] */
+  unsigned rest_fulls;     /* full collections to come before the next minor one */
+  bool is_tight;           /* memory is short: the next collection is a full one */
 };
 
 /* Learns from a collection. */

@@ -8,11 +8,16 @@
 #define ADDED_MOST ((size_t)1 << 22)
 #define LIST_MOST  ((size_t)1 << 24)
 
+/* Segments from this length on are watched: reading 256 KiB takes 20 us, asking the kernel about them 2. */
+#define WATCH_FROM_BYTES ((size_t)256 << 10)
+#define WATCHED_MOST     ((size_t)1 << 16)
+
 bool gc__roots_open(struct gc__roots *roots, struct gc__budget *budget, struct gc__range own) {
   *roots = (struct gc__roots){.own = own};
   gc__lock_open(&roots->lock, GC__RANK_ROOTS);
   if (gc__segments_open(&roots->segments, budget) &&
       gc__region_open_most(&roots->added_memory, budget, ADDED_MOST * sizeof(struct gc__range)) &&
+      gc__region_open_most(&roots->watched_memory, budget, WATCHED_MOST * sizeof(struct gc__range)) &&
       gc__region_open_most(&roots->list_memory, budget, LIST_MOST * sizeof(struct gc__root_range)))
     return true;
   gc__roots_close(roots);
@@ -22,6 +27,7 @@ bool gc__roots_open(struct gc__roots *roots, struct gc__budget *budget, struct g
 void gc__roots_close(struct gc__roots *roots) {
   gc__segments_close(&roots->segments);
   gc__region_close(&roots->added_memory);
+  gc__region_close(&roots->watched_memory);
   gc__region_close(&roots->list_memory);
   gc__lock_close(&roots->lock);
 }
@@ -79,15 +85,61 @@ int gc__roots_remove(struct gc__roots *roots, uintptr_t start) {
   return error;
 }
 
+/* ---- Watched segments ---- */
+
+static struct gc__range *watched_ranges(const struct gc__roots *roots) {
+  return (struct gc__range *)(void *)roots->watched_memory.start;
+}
+
+static struct gc__range whole_pages(struct gc__range range) {
+  size_t page_bytes = gc__os_page_bytes();
+  return (struct gc__range){gc__round_up(range.start, page_bytes), gc__round_down(range.end, page_bytes)};
+}
+
+static bool is_segment(const struct gc__roots *roots, struct gc__range watched) {
+  const struct gc__range *segments = gc__segments_ranges(&roots->segments);
+  for (size_t i = 0; i < roots->segments.range_count; i++) {
+    struct gc__range pages = whole_pages(segments[i]);
+    if (pages.start == watched.start && pages.end == watched.end) return true;
+  }
+  return false;
+}
+
+static bool is_watched(const struct gc__roots *roots, struct gc__range pages) {
+  for (size_t i = 0; i < roots->watched_count; i++)
+    if (watched_ranges(roots)[i].start == pages.start && watched_ranges(roots)[i].end == pages.end) return true;
+  return false;
+}
+
+static void watch_segment(struct gc__roots *roots, struct gc__watch *watch, struct gc__range pages) {
+  if (pages.end < pages.start + WATCH_FROM_BYTES || is_watched(roots, pages)) return;
+  if (!gc__region_commit(&roots->watched_memory, (roots->watched_count + 1) * sizeof pages)) return;
+  if (gc__watch_add(watch, pages)) watched_ranges(roots)[roots->watched_count++] = pages;
+}
+
+/* Libraries come and go: what is not among the segments any more is forgotten first. */
+static void watch_segments(struct gc__roots *roots, struct gc__watch *watch) {
+  const struct gc__range *segments = gc__segments_ranges(&roots->segments);
+  struct gc__range *watched = watched_ranges(roots);
+  size_t kept = 0;
+  for (size_t i = 0; i < roots->watched_count; i++) {
+    if (is_segment(roots, watched[i])) watched[kept++] = watched[i];
+    else gc__watch_remove(watch, watched[i]);
+  }
+  roots->watched_count = kept;
+  for (size_t i = 0; i < roots->segments.range_count; i++) watch_segment(roots, watch, whole_pages(segments[i]));
+}
+
 /* ---- The list ---- */
 
-bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world, const struct gc__heap *heap) {
+bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world, struct gc__heap *heap) {
   size_t for_thread = GC__STACK_PARTS_MOST + roots->segments.module_count;
   gc__lock_take(&roots->lock);
   size_t added_count = roots->added_count;
   gc__lock_give(&roots->lock);
   /* Ranges may be added until the stop: room for as many again, and some. */
-  size_t most = world->thread_count * for_thread + roots->segments.range_count * 2 + added_count * 2 + 1024;
+  size_t most = world->thread_count * for_thread + roots->segments.range_count * 4 + added_count * 2 + 1024;
+  if (heap->log.is_on && heap->log.watch.kind == GC__WATCH_KERNEL) watch_segments(roots, &heap->log.watch);
   if (!gc__region_commit(&roots->list_memory, most * sizeof(struct gc__root_range))) return false;
   /* For what the write log will tell more room is better, and not needed. */
   size_t wish = most + (heap->log.is_on ? heap->log.open_count + roots->written_count * 2 : 0);
@@ -116,22 +168,32 @@ static void gather_thread(struct gc__roots *roots, const struct gc__thread *thre
   }
 }
 
-static void gather_static(struct gc__roots *roots, struct gc__range segment) {
+static void append_static(struct gc__roots *roots, struct gc__range range) {
   struct gc__range own = roots->own;
-  if (own.start < segment.start || own.end > segment.end) {
-    append_root(roots, segment, GC__ROOT_STATIC);
+  if (own.end <= range.start || own.start >= range.end) {
+    append_root(roots, range, GC__ROOT_STATIC);
     return;
   }
-  append_root(roots, (struct gc__range){segment.start, own.start}, GC__ROOT_STATIC);
-  append_root(roots, (struct gc__range){own.end, segment.end}, GC__ROOT_STATIC);
+  append_root(roots, (struct gc__range){range.start, own.start}, GC__ROOT_STATIC);
+  append_root(roots, (struct gc__range){own.end, range.end}, GC__ROOT_STATIC);
 }
 
-bool gc__roots_gather(struct gc__roots *roots, const struct gc__world *world) {
+static void gather_static(struct gc__roots *roots, struct gc__range segment, bool is_minor) {
+  struct gc__range pages = whole_pages(segment);
+  if (!is_minor || pages.start >= pages.end || !is_watched(roots, pages)) {
+    append_static(roots, segment);
+    return;
+  }
+  append_static(roots, (struct gc__range){segment.start, pages.start});
+  append_static(roots, (struct gc__range){pages.end, segment.end});
+}
+
+bool gc__roots_gather(struct gc__roots *roots, const struct gc__world *world, bool is_minor) {
   roots->count = 0;
   roots->is_short = false;
   for (const struct gc__thread *thread = world->first; thread; thread = thread->next) gather_thread(roots, thread);
   const struct gc__range *segments = gc__segments_ranges(&roots->segments);
-  for (size_t i = 0; i < roots->segments.range_count; i++) gather_static(roots, segments[i]);
+  for (size_t i = 0; i < roots->segments.range_count; i++) gather_static(roots, segments[i], is_minor);
   for (size_t i = 0; i < roots->added_count; i++) append_root(roots, added_ranges(roots)[i], GC__ROOT_ADDED);
   return !roots->is_short;
 }
@@ -163,11 +225,35 @@ static void append_open(struct gc__roots *roots, const struct gc__space *space, 
   else append_written(roots, range);
 }
 
-/* The log forgets what it tells of: it is asked only when there is room for one range at least. */
+/* How many items each watched segment has for sure: two, since one may lie around the library's own state. */
+#define SEGMENT_ITEMS 2
+
+static size_t list_room(const struct gc__roots *roots) {
+  return roots->list_memory.committed_bytes / sizeof(struct gc__root_range) - roots->count;
+}
+
+/* A run of written pages of a watched segment; without room for it, the segment's last one is stretched over it. */
+static void append_written_static(void *argument, struct gc__range range) {
+  struct gc__roots *roots = argument;
+  struct gc__root_range *list = (void *)roots->list_memory.start;
+  bool is_first = roots->count == roots->segment_from;
+  if (is_first || list_room(roots) > SEGMENT_ITEMS * (roots->watched_count + 1)) append_static(roots, range);
+  else list[roots->count - 1].range.end = range.end;
+}
+
+static void gather_written_static(struct gc__roots *roots, struct gc__watch *watch) {
+  for (size_t i = 0; i < roots->watched_count; i++) {
+    roots->segment_from = roots->count;
+    gc__watch_take(watch, watched_ranges(roots)[i], append_written_static, roots);
+  }
+}
+
+/* What is told of is forgotten: nothing is asked before there is room for the least of answers. */
 bool gc__roots_gather_written(struct gc__roots *roots, struct gc__heap *heap) {
-  roots->is_short = (roots->count + 1) * sizeof(struct gc__root_range) > roots->list_memory.committed_bytes;
+  roots->is_short = list_room(roots) < SEGMENT_ITEMS * roots->watched_count + 1;
   if (roots->is_short) return false;
   roots->written_count = 0;
+  gather_written_static(roots, &heap->log.watch);
   for (uint32_t i = 0; i < heap->log.open_count && !heap->log.has_cards; i++)
     append_open(roots, &heap->space, heap->space.open_blocks[i]);
   gc__log_take(heap, append_written, roots);

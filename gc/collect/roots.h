@@ -26,11 +26,16 @@ struct gc__root_range {
   enum gc__root_source source;
 };
 
+/* [roots.static] Large static segments are not read whole at a minor collection: where the kernel notes writes, it is
+ * asked which of their pages were written. A page that was not holds no word that leads to a young object. */
 struct gc__roots {
   struct gc__segments segments;
   struct gc__lock lock;           /* of the added ranges */
   struct gc__region added_memory; /* of struct gc__range, sorted */
   size_t added_count;
+  struct gc__region watched_memory; /* of struct gc__range: whole pages of large static segments */
+  size_t watched_count;
+  size_t segment_from;           /* items of the list before those of the segment that is being asked about */
   struct gc__region list_memory; /* of struct gc__root_range */
   size_t count;
   size_t written_count; /* ranges of written pages that the last minor collection had */
@@ -45,14 +50,16 @@ void gc__roots_close(struct gc__roots *roots);
 int gc__roots_add(struct gc__roots *roots, struct gc__range range);
 int gc__roots_remove(struct gc__roots *roots, uintptr_t start);
 
-/* Makes room for the list. Registry lock held, segments up to date. False: no memory; do not collect. */
-bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world, const struct gc__heap *heap);
+/* Makes room for the list, and has large segments watched. Registry lock held, segments up to date. False: no memory;
+ * do not collect. */
+bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world, struct gc__heap *heap);
 
-/* Makes the list. World stopped. False: so much was added since gc__roots_reserve that it does not fit; do not trace.
+/* Makes the list, for a minor collection without what gc__roots_gather_written adds. World stopped. False: so much was
+ * added since gc__roots_reserve that it does not fit; do not trace. */
+bool gc__roots_gather(struct gc__roots *roots, const struct gc__world *world, bool is_minor);
+
+/* Adds what was written of old objects and of watched segments. World stopped. False as above: nothing was read then.
  */
-bool gc__roots_gather(struct gc__roots *roots, const struct gc__world *world);
-
-/* Adds what old objects lie in that may have been written. World stopped. False as above: nothing was read then. */
 bool gc__roots_gather_written(struct gc__roots *roots, struct gc__heap *heap);
 
 static inline const struct gc__root_range *gc__roots_list(const struct gc__roots *roots) {

@@ -125,7 +125,7 @@ static void do_nothing(void *argument) {
 static bool gather(void) {
   ck_assert(gc__segments_hold(&roots.segments, do_nothing, NULL));
   ck_assert(gc__roots_reserve(&roots, &world, &heap));
-  return gc__roots_gather(&roots, &world);
+  return gc__roots_gather(&roots, &world, false);
 }
 
 /* The source of the range that holds the word at this address; -1: none does. More than one is a mistake. */
@@ -222,9 +222,9 @@ START_TEST(a_list_that_does_not_fit_is_not_used) {
   ck_assert(gather());
   const size_t more = roots.list_memory.committed_bytes / sizeof(struct gc__root_range);
   for (size_t i = 0; i < more; i++) require(add(4096 + 16 * i, 4104 + 16 * i) == 0); /* between reserve and gather */
-  ck_assert(!gc__roots_gather(&roots, &world));
+  ck_assert(!gc__roots_gather(&roots, &world, false));
   ck_assert(gc__roots_reserve(&roots, &world, &heap));
-  ck_assert(gc__roots_gather(&roots, &world));
+  ck_assert(gc__roots_gather(&roots, &world, false));
   ck_assert_uint_ge(roots.count, more);
   ck_assert_int_eq(source_of((void *)(4096 + 16 * (more - 1))), GC__ROOT_ADDED);
   close_roots();

@@ -219,7 +219,8 @@ static void append_written(void *argument, struct gc__range range) {
 static void append_open(struct gc__roots *roots, const struct gc__space *space, uint32_t block) {
   uintptr_t start = space->base + (size_t)block * GC__BLOCK_BYTES;
   struct gc__range range = {start, start + GC__BLOCK_BYTES};
-  if (space->blocks[block].state == GC__BLOCK_NONE || space->blocks[block].kind == GC__KIND_LEAF) return;
+  const struct gc__block *facts = &space->blocks[block];
+  if (facts->state == GC__BLOCK_NONE || facts->kind == GC__KIND_LEAF || !facts->may_have_old) return;
   bool has_room = (roots->count + 2) * sizeof(struct gc__root_range) <= roots->list_memory.committed_bytes;
   if (has_room) append_root(roots, range, GC__ROOT_OPEN);
   else append_written(roots, range);

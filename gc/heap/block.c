@@ -41,6 +41,7 @@ struct gc__page_grant gc__block_make(struct gc__heap *heap, enum gc__kind kind, 
   facts->freed_cells = 0;
   facts->live_cells = 0;
   facts->counted_epoch = 0;
+  facts->may_have_old = false;
   facts->swept_epoch = heap->epoch;
   facts->state = GC__BLOCK_OWNED;
   facts->size_class = (uint8_t)size_class;
@@ -89,6 +90,7 @@ uint32_t gc__block_unlist(struct gc__heap *heap, enum gc__kind kind, unsigned si
   struct gc__block *facts = block_at(heap, block);
   GC__CHECK(facts->state == GC__BLOCK_LISTED && facts->kind == kind && facts->size_class == size_class);
   *list = facts->next;
+  facts->may_have_old = true;
   facts->state = GC__BLOCK_OWNED;
   facts->freed_cells = 0;
   facts->swept_epoch = heap->epoch;

@@ -54,6 +54,7 @@ struct gc__block {
   uint8_t swept_epoch; /* in which it was last looked at, or taken by a thread */
   uint8_t counted_epoch;
   bool is_open;                 /* is in the list of open blocks: heap/write_log.h */
+  bool may_have_old;            /* false: it was made since the last stop */
   bool is_pending;              /* during a stop: a thread holds cells for its next allocations, owner or not */
   volatile uint8_t black_epoch; /* the epoch in which a false root word hit free memory here, or 0 */
   volatile uint8_t must_rescan; /* a marked object here was not scanned: collect/trace.h [trace.overflow] */

@@ -103,7 +103,7 @@ void gc__sweep_open_blocks(struct gc__heap *heap, bool is_full) {
   for (uint32_t i = 0; i < count; i++) {
     uint32_t block = space->open_blocks[i];
     bool stays = stays_open(heap, block, is_full);
-    space->blocks[block].is_open = stays;
+    space->blocks[block].is_open = space->blocks[block].may_have_old = stays;
     if (stays) space->open_blocks[kept++] = block;
   }
   heap->log.open_count = kept;

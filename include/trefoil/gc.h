@@ -73,7 +73,7 @@ enum gc_finalize { GC_FINALIZE_THREAD, GC_FINALIZE_MANUAL };
  * environment variables named here win over the program's values; sizes there take a suffix K, M or G. */
 struct gc_options {
   size_t struct_bytes;          /* set by GC_OPTIONS_INIT */
-  enum gc_mode mode;            /* TREFOIL_MODE: mark-sweep (others: ENOTSUP in this version) */
+  enum gc_mode mode;            /* TREFOIL_MODE: generational, mark-sweep (refcount: ENOTSUP in this version) */
   enum gc_tracking tracking;    /* TREFOIL_TRACKING: auto, pages, protect, barrier, none */
   size_t limit_bytes;           /* TREFOIL_LIMIT: all memory that the library commits, its tables included. 0: the
                                    container's or machine's memory less what the rest of the process uses, read again at

@@ -8,6 +8,8 @@
  *   bench_alloc(n)      n bytes that may hold pointers. Collectors zero them, malloc does not: a workload sets every
  *                       field that it reads. Never NULL: a failed request ends the process with a message.
  *   bench_alloc_leaf(n) n bytes that hold no pointer
+ *   bench_store(slot, value)  *slot = value, for every pointer but NULL that is stored into an object. A plain store,
+ *                       unless the peer defines it: trefoil does in the programs that promise barriers
  *   bench_free(p)       called wherever a program written for malloc would free
  *   bench_thread(...)   pthread_create with what the peer needs around it
  *   bench_collect()     a full collection, where there is such a thing
@@ -21,6 +23,10 @@
 
 #include "measure.h"
 #include "peer.h"
+
+#ifndef bench_store
+#define bench_store(slot, value) ((void)(*(slot) = (value)))
+#endif
 
 static inline void bench_start(const char *workload, int argc, char **argv) {
   bench_parameters_set(argc, argv);

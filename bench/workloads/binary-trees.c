@@ -11,8 +11,12 @@ struct node {
 
 static struct node *tree_new(unsigned depth) {
   struct node *node = bench_alloc(sizeof *node);
-  node->left = depth == 0 ? NULL : tree_new(depth - 1);
-  node->right = depth == 0 ? NULL : tree_new(depth - 1);
+  if (depth == 0) {
+    node->left = node->right = NULL;
+    return node;
+  }
+  bench_store(&node->left, tree_new(depth - 1));
+  bench_store(&node->right, tree_new(depth - 1));
   return node;
 }
 

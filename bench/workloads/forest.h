@@ -31,8 +31,12 @@ static struct forest_node *forest_tree_new(uint64_t tree, uint64_t place, unsign
   struct forest_node *node = bench_alloc(sizeof *node);
   node->tree = tree;
   node->check = forest_check(tree, place);
-  node->left = levels == 1 ? NULL : forest_tree_new(tree, 2 * place, levels - 1);
-  node->right = levels == 1 ? NULL : forest_tree_new(tree, 2 * place + 1, levels - 1);
+  if (levels == 1) {
+    node->left = node->right = NULL;
+    return node;
+  }
+  bench_store(&node->left, forest_tree_new(tree, 2 * place, levels - 1));
+  bench_store(&node->right, forest_tree_new(tree, 2 * place + 1, levels - 1));
   return node;
 }
 
@@ -67,14 +71,14 @@ static inline void forest_build(struct forest *forest, uint64_t size_bytes) {
   forest->tree_count = (uint32_t)count;
   forest->trees = bench_alloc(count * sizeof forest->trees[0]);
   for (uint64_t i = 0; i < count; i++) forest->trees[i] = NULL; /* what is not built yet must not look like a tree */
-  for (uint64_t i = 0; i < count; i++) forest->trees[i] = forest_next_tree(forest);
+  for (uint64_t i = 0; i < count; i++) bench_store(&forest->trees[i], forest_next_tree(forest));
 }
 
 static inline void forest_replace(struct forest *forest, struct bench_random *random) {
   uint32_t index = bench_random_below(random, forest->tree_count);
   struct forest_node *tree = forest_next_tree(forest);
   forest_drop(forest->trees[index]);
-  forest->trees[index] = tree;
+  bench_store(&forest->trees[index], tree);
 }
 
 static inline void forest_check_all(const struct forest *forest) {

@@ -36,14 +36,14 @@ static void add_object(struct heap *heap, unsigned mean, struct bench_random *ra
   uint64_t stamp = (allocations++ << 16 | words << 1 | 1) & 0xffffffff;
   object[0] = stamp;
   object[words - 1] = ~stamp;
-  heap->objects[heap->count++] = object;
+  bench_store(&heap->objects[heap->count++], object);
   heap->live_bytes += words * sizeof *object;
 }
 
 static void drop_object(struct heap *heap, uint64_t index) {
   uint64_t *object = heap->objects[index];
   heap->live_bytes -= words_of(object) * sizeof *object;
-  heap->objects[index] = heap->objects[--heap->count];
+  bench_store(&heap->objects[index], heap->objects[--heap->count]);
   heap->objects[heap->count] = NULL;
   bench_free(object);
 }

@@ -17,15 +17,17 @@ static uint64_t allocations;
 
 static struct node *node_new(struct node *left, struct node *right) {
   struct node *node = bench_alloc(sizeof *node);
-  *node = (struct node){left, right, 3, 4};
+  *node = (struct node){NULL, NULL, 3, 4};
+  bench_store(&node->left, left);
+  bench_store(&node->right, right);
   allocations++;
   return node;
 }
 
 static void grow_down(unsigned depth, struct node *node) {
   if (depth == 0) return;
-  node->left = node_new(NULL, NULL);
-  node->right = node_new(NULL, NULL);
+  bench_store(&node->left, node_new(NULL, NULL));
+  bench_store(&node->right, node_new(NULL, NULL));
   grow_down(depth - 1, node->left);
   grow_down(depth - 1, node->right);
 }

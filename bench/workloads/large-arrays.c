@@ -36,7 +36,7 @@ static struct cell **cells_new(uint64_t number, uint32_t words) {
   struct cell **cells = bench_alloc(words * sizeof *cells);
   for (uint32_t i = 0; i < words; i++) cells[i] = NULL;
   for (uint32_t i = 0; i < words; i += STEP) {
-    cells[i] = bench_alloc(sizeof *cells[i]);
+    bench_store(&cells[i], bench_alloc(sizeof *cells[i]));
     allocations++;
     *cells[i] = (struct cell){number, i};
   }
@@ -69,8 +69,8 @@ static void array_renew(struct array *array, uint64_t number, struct bench_rando
   uint32_t words = draw_words(random);
   array_drop(array);
   *array = (struct array){NULL, number, words, number % 2 == 1};
-  if (array->has_pointers) array->memory = cells_new(number, words);
-  else array->memory = numbers_new(number, words);
+  if (array->has_pointers) bench_store(&array->memory, (void *)cells_new(number, words));
+  else bench_store(&array->memory, (void *)numbers_new(number, words));
   allocations++;
 }
 

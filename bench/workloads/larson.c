@@ -37,7 +37,7 @@ static void *replace_objects(void *argument) {
   for (uint64_t i = 0; i < set->operations; i++) {
     uint64_t **slot = &set->objects[bench_random_below(&set->random, (uint32_t)set->count)];
     object_drop(*slot);
-    *slot = object_new(&set->random);
+    bench_store(slot, object_new(&set->random));
   }
   return NULL;
 }
@@ -45,7 +45,7 @@ static void *replace_objects(void *argument) {
 static void fill(struct set *set) {
   set->objects = bench_alloc(set->count * sizeof set->objects[0]);
   for (uint64_t i = 0; i < set->count; i++) set->objects[i] = NULL;
-  for (uint64_t i = 0; i < set->count; i++) set->objects[i] = object_new(&set->random);
+  for (uint64_t i = 0; i < set->count; i++) bench_store(&set->objects[i], object_new(&set->random));
 }
 
 /* One generation of threads; then each set moves on to the next place. */

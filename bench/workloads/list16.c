@@ -15,7 +15,8 @@ static struct node *list_new(uint64_t count) {
   struct node *list = NULL;
   for (uint64_t i = 0; i < count; i++) {
     struct node *node = bench_alloc(sizeof *node);
-    *node = (struct node){list, i};
+    bench_store(&node->next, list);
+    node->value = i;
     list = node;
   }
   return list;

@@ -22,7 +22,8 @@ static struct node *list_new(uint64_t count) {
   struct node *list = NULL;
   for (uint64_t i = 0; i < count; i++) {
     struct node *node = bench_alloc(sizeof *node);
-    *node = (struct node){list, NULL, i, i * mixer};
+    *node = (struct node){NULL, NULL, i, i * mixer};
+    bench_store(&node->left, list);
     list = node;
   }
   return list;
@@ -48,8 +49,8 @@ static struct node *link_at_random(struct node *list, uint32_t count) {
   }
   shuffle(nodes, count);
   for (uint64_t i = 0; i < count; i++) {
-    nodes[i]->left = 2 * i + 1 < count ? nodes[2 * i + 1] : NULL;
-    nodes[i]->right = 2 * i + 2 < count ? nodes[2 * i + 2] : NULL;
+    bench_store(&nodes[i]->left, 2 * i + 1 < count ? nodes[2 * i + 1] : NULL);
+    bench_store(&nodes[i]->right, 2 * i + 2 < count ? nodes[2 * i + 2] : NULL);
   }
   struct node *root = nodes[0];
   free(nodes);

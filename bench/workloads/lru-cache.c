@@ -63,14 +63,14 @@ static void check_value(const struct entry *entry) {
 }
 
 static void list_remove(struct cache *cache, struct entry *entry) {
-  *(entry->newer == NULL ? &cache->newest : &entry->newer->older) = entry->older;
-  *(entry->older == NULL ? &cache->oldest : &entry->older->newer) = entry->newer;
+  bench_store(entry->newer == NULL ? &cache->newest : &entry->newer->older, entry->older);
+  bench_store(entry->older == NULL ? &cache->oldest : &entry->older->newer, entry->newer);
 }
 
 static void list_push(struct cache *cache, struct entry *entry) {
   entry->newer = NULL;
-  entry->older = cache->newest;
-  *(cache->newest == NULL ? &cache->oldest : &cache->newest->newer) = entry;
+  bench_store(&entry->older, cache->newest);
+  bench_store(cache->newest == NULL ? &cache->oldest : &cache->newest->newer, entry);
   cache->newest = entry;
 }
 
@@ -79,7 +79,7 @@ static void evict(struct cache *cache) {
   list_remove(cache, entry);
   while (*link != NULL && *link != entry) link = &(*link)->next;
   if (*link == NULL) bench_fail("an entry of the list is not in the table: it was overwritten");
-  *link = entry->next;
+  bench_store(link, entry->next);
   cache->count--;
   bench_free(entry->key);
   bench_free(entry->value);
@@ -96,10 +96,11 @@ static void insert(struct cache *cache, uint32_t id, uint32_t bucket, const char
   if (cache->count == cache->capacity) evict(cache);
   struct entry *entry = bench_alloc(sizeof *entry);
   allocations++;
-  *entry = (struct entry){.next = cache->buckets[bucket], .bucket = bucket, .id = id};
-  cache->buckets[bucket] = entry;
-  entry->key = text_copy(key, strlen(key) + 1);
-  entry->value = value_new(id);
+  *entry = (struct entry){.bucket = bucket, .id = id};
+  bench_store(&entry->next, cache->buckets[bucket]);
+  bench_store(&cache->buckets[bucket], entry);
+  bench_store(&entry->key, text_copy(key, strlen(key) + 1));
+  bench_store(&entry->value, value_new(id));
   list_push(cache, entry);
   cache->count++;
 }

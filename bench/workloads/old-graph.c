@@ -41,11 +41,11 @@ static struct node **graph_new(uint32_t count) {
   for (uint32_t i = 0; i < count; i++) {
     struct node *node = bench_alloc(sizeof *node);
     *node = (struct node){.id = i};
-    nodes[i] = node;
-    node->label = label_new(i, 0);
+    bench_store(&nodes[i], node);
+    bench_store(&node->label, label_new(i, 0));
   }
   for (uint32_t i = 0; i < count; i++)
-    for (uint32_t k = 0; k < LINKS; k++) nodes[i]->links[k] = nodes[(i + k + 1) % count];
+    for (uint32_t k = 0; k < LINKS; k++) bench_store(&nodes[i]->links[k], nodes[(i + k + 1) % count]);
   return nodes;
 }
 
@@ -54,14 +54,14 @@ static void exchange_links(struct node **nodes, uint32_t count, struct bench_ran
   struct node **one = &nodes[bench_random_below(random, count)]->links[draw % LINKS];
   struct node **other = &nodes[bench_random_below(random, count)]->links[draw / LINKS];
   struct node *node = *one;
-  *one = *other;
-  *other = node;
+  bench_store(one, *other);
+  bench_store(other, node);
 }
 
 static void renew_label(struct node *node, uint64_t version) {
   struct label *old = node->label;
   label_check(old, node->id);
-  node->label = label_new(node->id, version);
+  bench_store(&node->label, label_new(node->id, version));
   bench_free(old);
 }
 

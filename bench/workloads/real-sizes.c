@@ -87,7 +87,7 @@ static void run_program(const struct size_program *program, uint64_t operations)
     struct draw draw = draws[bench_random_below(&random, DRAWS)];
     struct ring *ring = &rings[draw.lifetime];
     object_drop(ring->objects[ring->at]);
-    ring->objects[ring->at] = object_new(i, draw_words(program, draw.row, &random));
+    bench_store(&ring->objects[ring->at], object_new(i, draw_words(program, draw.row, &random)));
     if (++ring->at == ring->capacity) ring->at = 0;
   }
 }

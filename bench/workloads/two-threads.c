@@ -56,7 +56,7 @@ static void *work(void *argument) {
   for (uint64_t i = 0; i < worker->operations + WINDOW; i++) {
     uint64_t **slot = &window[i % WINDOW];
     if (i >= WINDOW) object_drop(*slot, stamp_of(worker, i - WINDOW), size_words[(i - WINDOW) % SIZES]);
-    if (i < worker->operations) *slot = object_new(stamp_of(worker, i), size_words[i % SIZES]);
+    if (i < worker->operations) bench_store(slot, object_new(stamp_of(worker, i), size_words[i % SIZES]));
   }
   bench_free(window);
   return NULL;

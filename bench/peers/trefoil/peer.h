@@ -1,6 +1,9 @@
 /* bench/peers/trefoil - this library, as a program would use it. TREFOIL_MODE and TREFOIL_MARKERS choose the mode and
  * the number of markers from outside; the library writes each pause to the file that TREFOIL_STATS names. With
  * BENCH_LIVE set, the report has the largest live heap that a collection found.
+ *
+ * A program that is built with BENCH_BARRIER promises gc_write for its stores. It is one of its own, so that the others
+ * have plain stores, without even the test of gc_write whether anybody asked for it.
  */
 #ifndef BENCH_PEER_H
 #define BENCH_PEER_H
@@ -11,6 +14,13 @@
 
 #define BENCH_PEER     "trefoil"
 #define BENCH_COLLECTS true
+
+#ifdef BENCH_BARRIER
+#define BENCH_TRACKING           GC_TRACK_BARRIER
+#define bench_store(slot, value) ((void)gc_write(slot, value))
+#else
+#define BENCH_TRACKING GC_TRACK_AUTO
+#endif
 
 static inline void *bench_alloc(size_t bytes) {
   void *object = gc_alloc(bytes);
@@ -59,7 +69,9 @@ static inline void bench_note_live(const struct gc_event *event, void *report) {
 
 static inline void bench_peer_init(struct bench_report *report) {
   struct gc_stats stats;
-  int error = gc_init(NULL);
+  struct gc_options options = GC_OPTIONS_INIT;
+  options.tracking = BENCH_TRACKING;
+  int error = gc_init(&options);
   if (error != 0) bench_fail("gc_init gives error %d", error);
   /* A run that measures the live heap collects far too often to be timed as well. */
   if (getenv("BENCH_LIVE") != NULL && gc_on_event(bench_note_live, report) != 0) bench_fail("takes no event function");

@@ -12,6 +12,7 @@ _Static_assert(sizeof(size_t) == 8, "the tables and bitmaps are laid out for 64-
 
 /* What processors may move between their caches at a time: two lines, where lines are fetched in pairs. */
 #define GC__SHARING_BYTES 128u
+#define GC__LINE_BYTES    64u
 
 #if defined(__GNUC__)
 #define GC__LIKELY(x)   __builtin_expect(!!(x), 1)

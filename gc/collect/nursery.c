@@ -12,9 +12,13 @@
 #define MANY_PERCENT   20
 #define HARDLY_PERCENT 2
 
-/* Costly minor collections in a row before generations rest, and for how many full ones. */
-#define COSTLY_MOST 4
-#define REST_FULLS  6
+/* A minor collection that costs four times as much as full ones do is enough for a rest, of others it takes four. */
+#define COSTLY_MOST  4
+#define FIRST_REST   4
+#define LONGEST_REST 64
+
+/* What a full collection is expected to take before there was one: 8 ns for 32 bytes. */
+#define EXPECTED_BYTES_PER_NS 4
 
 /* Allocated between two full collections at most, in heaps. */
 #define FULL_EVERY 8
@@ -23,11 +27,28 @@ static uint64_t predict_ns(const struct gc__nursery_sample *sample) {
   return (uint64_t)sample->survived_objects * SURVIVOR_NS + (uint64_t)sample->written_pages * PAGE_NS;
 }
 
-/* Whether noticing and rereading what was written costs more than full collections do, for a byte allocated. */
-static bool is_costly(const struct gc__nursery *nursery, const struct gc__nursery_sample *sample) {
-  uint64_t cost_ns = (uint64_t)sample->written_pages * (FAULT_NS + PAGE_NS);
-  return (double)cost_ns * (double)nursery->full_room_bytes > (double)nursery->full_ns * (double)sample->handed_bytes &&
-         nursery->full_ns;
+/* How many times as much noticing and rereading what was written costs as full collections do, for a byte allocated. */
+static unsigned relative_cost(const struct gc__nursery *nursery, const struct gc__nursery_sample *sample) {
+  uint64_t full_ns = nursery->full_ns ? nursery->full_ns : sample->live_bytes / EXPECTED_BYTES_PER_NS;
+  double cost = (double)sample->written_pages * (FAULT_NS + PAGE_NS) * (double)nursery->full_room_bytes;
+  double full_cost = (double)full_ns * (double)sample->handed_bytes;
+  if (full_cost <= 0) return 0;
+  return cost >= full_cost * COSTLY_MOST ? COSTLY_MOST : (unsigned)(cost / full_cost);
+}
+
+/* A collection that somebody asked for before its time measures nothing. */
+static void judge(struct gc__nursery *nursery, const struct gc__nursery_sample *sample) {
+  unsigned cost = relative_cost(nursery, sample);
+  bool is_measure = !nursery->has_rested && sample->handed_bytes >= nursery->bytes / 2;
+  nursery->has_rested = false;
+  if (!is_measure) return;
+  if (!cost) nursery->costly_minors = nursery->next_rest = 0;
+  nursery->costly_minors += cost;
+  if (nursery->costly_minors < COSTLY_MOST) return;
+  nursery->costly_minors = 0;
+  nursery->rest_fulls = nursery->next_rest ? nursery->next_rest : FIRST_REST;
+  nursery->next_rest = nursery->rest_fulls < LONGEST_REST ? nursery->rest_fulls * 2 : LONGEST_REST;
+  nursery->has_rested = true;
 }
 
 static void adapt(struct gc__nursery *nursery, const struct gc__nursery_sample *sample) {
@@ -45,15 +66,11 @@ void gc__nursery_note(struct gc__nursery *nursery, const struct gc__nursery_samp
   if (sample->is_full) {
     nursery->since_full_bytes = 0;
     nursery->full_ns = sample->pause_ns;
-    nursery->costly_minors = 0;
     if (nursery->rest_fulls) nursery->rest_fulls--;
     return;
   }
   if (!nursery->wanted_bytes) adapt(nursery, sample);
-  nursery->costly_minors = is_costly(nursery, sample) ? nursery->costly_minors + 1 : 0;
-  if (nursery->costly_minors < COSTLY_MOST) return;
-  nursery->costly_minors = 0;
-  nursery->rest_fulls = REST_FULLS;
+  judge(nursery, sample);
 }
 
 size_t gc__nursery_allowance(struct gc__nursery *nursery, size_t room_bytes) {

@@ -24,6 +24,7 @@
 struct gc__nursery_sample {
   bool is_full;
   uint64_t pause_ns;
+  size_t live_bytes;                       /* old objects after it */
   size_t handed_bytes;                     /* since the collection before */
   size_t survived_bytes, survived_objects; /* of a minor one */
   size_t written_pages;
@@ -36,8 +37,10 @@ struct gc__nursery {
   size_t full_room_bytes;  /* that the old objects may grow by from then on */
   size_t since_full_bytes; /* allocated since then */
   uint64_t full_ns;        /* pause of the last full collection */
-  unsigned costly_minors;  /* in a row: [nursery.rest] */
+  unsigned costly_minors;  /* score of the last minor ones in a row: [nursery.rest] */
   unsigned rest_fulls;     /* full collections to come before the next minor one */
+  unsigned next_rest;      /* how many it will be the next time: each rest is twice as long as the one before */
+  bool has_rested;         /* the next minor collection also sees what was written meanwhile: it is no measure */
   bool is_tight;           /* memory is short: the next collection is a full one */
 };
 

@@ -1,5 +1,6 @@
 /* collect/roots.c - see roots.h. */
 #include "collect/roots.h"
+#include "base/check.h"
 #include "heap/block.h"
 
 #include <errno.h>
@@ -133,7 +134,7 @@ bool gc__roots_gather(struct gc__roots *roots, const struct gc__world *world) {
   const struct gc__range *segments = gc__segments_ranges(&roots->segments);
   for (size_t i = 0; i < roots->segments.range_count; i++) gather_static(roots, segments[i]);
   for (size_t i = 0; i < roots->added_count; i++) append_root(roots, added_ranges(roots)[i], GC__ROOT_ADDED);
-  return !roots->is_short;
+  return !roots->is_short && (roots->count + 1) * sizeof(struct gc__root_range) <= roots->list_memory.committed_bytes;
 }
 
 /* ---- Old objects that were written ---- */
@@ -163,13 +164,11 @@ static void append_open(struct gc__roots *roots, const struct gc__space *space, 
   else append_written(roots, range);
 }
 
-/* The log forgets what it tells of: it is asked only when there is room for one range at least. */
-bool gc__roots_gather_written(struct gc__roots *roots, struct gc__heap *heap) {
-  roots->is_short = (roots->count + 1) * sizeof(struct gc__root_range) > roots->list_memory.committed_bytes;
-  if (roots->is_short) return false;
+/* The log forgets what it tells of: there must be room for one range at least. */
+void gc__roots_gather_written(struct gc__roots *roots, struct gc__heap *heap) {
+  GC__CHECK((roots->count + 1) * sizeof(struct gc__root_range) <= roots->list_memory.committed_bytes);
   roots->written_count = 0;
   for (uint32_t i = 0; i < heap->log.open_count && !heap->log.has_cards; i++)
     append_open(roots, &heap->space, heap->space.open_blocks[i]);
   gc__log_take(heap, append_written, roots);
-  return true;
 }

@@ -48,12 +48,12 @@ int gc__roots_remove(struct gc__roots *roots, uintptr_t start);
 /* Makes room for the list. Registry lock held, segments up to date. False: no memory; do not collect. */
 bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world, const struct gc__heap *heap);
 
-/* Makes the list. World stopped. False: so much was added since gc__roots_reserve that it does not fit; do not trace.
- */
+/* Makes the list, and leaves room for one more range. World stopped. False: so much was added since gc__roots_reserve
+ * that it does not fit; do not trace. */
 bool gc__roots_gather(struct gc__roots *roots, const struct gc__world *world);
 
-/* Adds what old objects lie in that may have been written. World stopped. False as above: nothing was read then. */
-bool gc__roots_gather_written(struct gc__roots *roots, struct gc__heap *heap);
+/* Adds what old objects lie in that may have been written, after gc__roots_gather. World stopped. */
+void gc__roots_gather_written(struct gc__roots *roots, struct gc__heap *heap);
 
 static inline const struct gc__root_range *gc__roots_list(const struct gc__roots *roots) {
   return (const struct gc__root_range *)(const void *)roots->list_memory.start;

@@ -47,7 +47,8 @@ START_TEST(it_grows_while_much_survives_and_pauses_are_short) {
   note_minor(30, 600000, 0); /* twice that is too long */
   ck_assert_uint_eq(nursery.bytes, 16 * MIB);
   for (int i = 0; i < 20; i++) {
-    struct gc__nursery_sample sample = {.pause_ns = 1000, .handed_bytes = nursery.bytes, .survived_bytes = nursery.bytes};
+    struct gc__nursery_sample sample = {
+        .pause_ns = 1000, .handed_bytes = nursery.bytes, .survived_bytes = nursery.bytes};
     gc__nursery_note(&nursery, &sample); /* one object */
   }
   ck_assert_uint_eq(nursery.bytes, 64 * MIB);
@@ -96,7 +97,7 @@ START_TEST(it_rests_where_writing_costs_more_than_full_collections) {
   for (int i = 0; i < 50; i++) note_minor(5, 300000, 300); /* 570 us */
   ck_assert(!gc__nursery_wants_full(&nursery, 0));
   for (int i = 0; i < 3; i++) note_minor(5, 300000, 360); /* 684 us */
-  note_minor(5, 300000, 300); /* not in a row */
+  note_minor(5, 300000, 300);                             /* not in a row */
   for (int i = 0; i < 3; i++) note_minor(5, 300000, 360);
   ck_assert(!gc__nursery_wants_full(&nursery, 0));
   note_full(10000000); /* starts the count anew */

@@ -49,7 +49,7 @@ static void gather_written(void) {
   size_t committed = roots.list_memory.committed_bytes;
   if (list_room) roots.list_memory.committed_bytes = (roots.count + list_room) * sizeof(struct gc__root_range);
   size_t most = roots.list_memory.committed_bytes / sizeof(struct gc__root_range);
-  ck_assert(gc__roots_gather_written(&roots, heap));
+  gc__roots_gather_written(&roots, heap);
   ck_assert_uint_le(roots.count, most);
   roots.list_memory.committed_bytes = committed;
 }
@@ -170,14 +170,16 @@ END_TEST
 
 START_TEST(little_room_for_the_stack_loses_nothing) {
   for (size_t items = 1; items < 100; items *= 8)
-    run_random((struct setting){
-        .markers = 1 + items % 2, .interior_in_heap = true, .source = kernel, .stack_items = items}, 7 + items);
+    run_random(
+        (struct setting){.markers = 1 + items % 2, .interior_in_heap = true, .source = kernel, .stack_items = items},
+        7 + items);
 }
 END_TEST
 
 START_TEST(little_room_for_the_list_loses_nothing) {
   for (size_t room = 1; room < 40; room = room * 2 + 1) {
-    run_random((struct setting){.markers = 1, .interior_in_heap = true, .source = kernel, .list_room = room}, 10 + room);
+    run_random((struct setting){.markers = 1, .interior_in_heap = true, .source = kernel, .list_room = room},
+               10 + room);
     run_random((struct setting){.markers = 2, .interior_in_heap = true, .source = cards, .list_room = room}, 70 + room);
     run_random((struct setting){.markers = 1, .interior_in_heap = true, .source = everything, .list_room = room}, room);
   }

@@ -8,8 +8,7 @@
 static const struct source {
   enum gc__watch_kind kind;
   bool has_cards;
-} sources[] = {
-    {GC__WATCH_NONE, false}, {GC__WATCH_KERNEL, false}, {GC__WATCH_PROTECT, false}, {GC__WATCH_NONE, true}};
+} sources[] = {{GC__WATCH_NONE, false}, {GC__WATCH_KERNEL, false}, {GC__WATCH_PROTECT, false}, {GC__WATCH_NONE, true}};
 
 static struct heap_fixture fixture;
 static struct gc__heap *const heap = &fixture.heap;
@@ -358,5 +357,5 @@ END_TEST
 UNIT_MAIN("heap/write_log", each_source_opens_or_says_what_is_missing, without_memory_none_opens,
           a_heap_without_a_log_tracks_nothing, blocks_are_open_while_cells_are_handed_out,
           an_opened_block_is_tracked_no_more, only_what_was_written_is_told, whatever_is_tracked_is_armed,
-          a_large_object_that_grows_is_covered, expected_pages_take_system_calls,
-          what_is_not_watched_counts_as_written, no_write_is_forgotten)
+          a_large_object_that_grows_is_covered, expected_pages_take_system_calls, what_is_not_watched_counts_as_written,
+          no_write_is_forgotten)

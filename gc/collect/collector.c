@@ -149,7 +149,7 @@ void gc__collector_trace_all(struct gc__collector *collector) {
 void gc__collector_trace_young(struct gc__collector *collector) {
   struct gc__heap *heap = &collector->heap;
   size_t pages_before = heap->log.written_pages;
-  if (!gc__roots_gather_written(&collector->roots, heap)) return;
+  gc__roots_gather_written(&collector->roots, heap);
   collector->last.written_pages = heap->log.written_pages - pages_before;
   trace(collector, true, heap->epoch);
   gc__heap_end_minor(heap);

@@ -66,6 +66,7 @@ void gc__nursery_note(struct gc__nursery *nursery, const struct gc__nursery_samp
   if (sample->is_full) {
     nursery->since_full_bytes = 0;
     nursery->full_ns = sample->pause_ns;
+    nursery->costly_minors = 0;
     if (nursery->rest_fulls) nursery->rest_fulls--;
     return;
   }

@@ -1,5 +1,6 @@
 /* collect/roots.c - see roots.h. */
 #include "collect/roots.h"
+#include "base/check.h"
 #include "heap/block.h"
 
 #include <errno.h>
@@ -188,6 +189,18 @@ static void gather_static(struct gc__roots *roots, struct gc__range segment, boo
   append_static(roots, (struct gc__range){pages.end, segment.end});
 }
 
+/* How many items each watched segment has for sure: two, since one may lie around the library's own state. */
+#define SEGMENT_ITEMS 2
+
+static size_t list_room(const struct gc__roots *roots) {
+  return roots->list_memory.committed_bytes / sizeof(struct gc__root_range) - roots->count;
+}
+
+/* For what gc__roots_gather_written has to note at least; the rest it can stretch. */
+static bool has_written_room(const struct gc__roots *roots) {
+  return list_room(roots) >= SEGMENT_ITEMS * roots->watched_count + 1;
+}
+
 bool gc__roots_gather(struct gc__roots *roots, const struct gc__world *world, bool is_minor) {
   roots->count = 0;
   roots->is_short = false;
@@ -195,7 +208,7 @@ bool gc__roots_gather(struct gc__roots *roots, const struct gc__world *world, bo
   const struct gc__range *segments = gc__segments_ranges(&roots->segments);
   for (size_t i = 0; i < roots->segments.range_count; i++) gather_static(roots, segments[i], is_minor);
   for (size_t i = 0; i < roots->added_count; i++) append_root(roots, added_ranges(roots)[i], GC__ROOT_ADDED);
-  return !roots->is_short;
+  return !roots->is_short && has_written_room(roots);
 }
 
 /* ---- Old objects that were written ---- */
@@ -226,13 +239,6 @@ static void append_open(struct gc__roots *roots, const struct gc__space *space, 
   else append_written(roots, range);
 }
 
-/* How many items each watched segment has for sure: two, since one may lie around the library's own state. */
-#define SEGMENT_ITEMS 2
-
-static size_t list_room(const struct gc__roots *roots) {
-  return roots->list_memory.committed_bytes / sizeof(struct gc__root_range) - roots->count;
-}
-
 /* A run of written pages of a watched segment; without room for it, the segment's last one is stretched over it. */
 static void append_written_static(void *argument, struct gc__range range) {
   struct gc__roots *roots = argument;
@@ -249,14 +255,12 @@ static void gather_written_static(struct gc__roots *roots, struct gc__watch *wat
   }
 }
 
-/* What is told of is forgotten: nothing is asked before there is room for the least of answers. */
-bool gc__roots_gather_written(struct gc__roots *roots, struct gc__heap *heap) {
-  roots->is_short = list_room(roots) < SEGMENT_ITEMS * roots->watched_count + 1;
-  if (roots->is_short) return false;
+/* The log forgets what it tells of: gc__roots_gather has left room for the least of answers. */
+void gc__roots_gather_written(struct gc__roots *roots, struct gc__heap *heap) {
+  GC__CHECK(has_written_room(roots));
   roots->written_count = 0;
   gather_written_static(roots, &heap->log.watch);
   for (uint32_t i = 0; i < heap->log.open_count && !heap->log.has_cards; i++)
     append_open(roots, &heap->space, heap->space.open_blocks[i]);
   gc__log_take(heap, append_written, roots);
-  return true;
 }

@@ -54,13 +54,12 @@ int gc__roots_remove(struct gc__roots *roots, uintptr_t start);
  * do not collect. */
 bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world, struct gc__heap *heap);
 
-/* Makes the list, for a minor collection without what gc__roots_gather_written adds. World stopped. False: so much was
- * added since gc__roots_reserve that it does not fit; do not trace. */
+/* Makes the list, for a minor collection without what gc__roots_gather_written adds, and leaves room for that. World
+ * stopped. False: so much was added since gc__roots_reserve that it does not fit; nothing was changed, do not trace. */
 bool gc__roots_gather(struct gc__roots *roots, const struct gc__world *world, bool is_minor);
 
-/* Adds what was written of old objects and of watched segments. World stopped. False as above: nothing was read then.
- */
-bool gc__roots_gather_written(struct gc__roots *roots, struct gc__heap *heap);
+/* Adds what was written of old objects and of watched segments, after gc__roots_gather. World stopped. */
+void gc__roots_gather_written(struct gc__roots *roots, struct gc__heap *heap);
 
 static inline const struct gc__root_range *gc__roots_list(const struct gc__roots *roots) {
   return (const struct gc__root_range *)(const void *)roots->list_memory.start;

@@ -121,7 +121,8 @@ static void take_pages(struct gc__heap *heap, struct taking *taking) {
   size_t end = space->span_bytes / GC__BLOCK_BYTES, after = 0;
   for (size_t block = 0; (block = next_tracked(space, block, end, &after)) < end; block = after) {
     struct gc__range range = watched_range(heap, block * GC__BLOCK_PAGES, (after - block) * GC__BLOCK_PAGES);
-    struct gc__range rest = {range.end, space->base + after * GC__BLOCK_BYTES};
+    uintptr_t start = space->base + block * GC__BLOCK_BYTES; /* may lie behind all that is watched */
+    struct gc__range rest = {start < range.end ? range.end : start, space->base + after * GC__BLOCK_BYTES};
     if (range.start < range.end) gc__watch_take(&heap->log.watch, range, tell_pages, taking);
     if (rest.start < rest.end) tell_pages(taking, rest);
   }

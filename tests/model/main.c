@@ -11,10 +11,11 @@
 #include <trefoil/stats.h>
 
 static const char usage[] =
-    "usage: model [--seed N] [--operations N] [--threads N] [--record FILE | --replay FILE]\n"
+    "usage: model [--seed N] [--operations N] [--threads N] [--barriers] [--record FILE | --replay FILE]\n"
     "  --seed N        of the random generator; 0 takes one from the clock (default 1)\n"
     "  --operations N  for each thread (default 20000)\n"
     "  --threads N     up to 16 (default 1)\n"
+    "  --barriers      ask for GC_TRACK_BARRIER, and announce every store\n"
     "  --record FILE   write the choices down; --replay FILE: take them from there, or from a fuzzer's input\n";
 
 struct settings {
@@ -38,6 +39,11 @@ static uint64_t parse_number(const char *text) {
 static struct settings parse(int count, char **arguments) {
   struct settings settings = {1, 20000, 1, NULL, NULL};
   for (int i = 1; i < count; i += 2) {
+    if (strcmp(arguments[i], "--barriers") == 0) {
+      model_announces = true;
+      i--;
+      continue;
+    }
     const char *name = arguments[i], *value = i + 1 < count ? arguments[i + 1] : "";
     if (strcmp(name, "--seed") == 0) settings.seed = parse_number(value);
     else if (strcmp(name, "--operations") == 0) settings.operations = parse_number(value);
@@ -122,11 +128,21 @@ static void run_alone(const struct settings *settings) {
   free(bytes);
 }
 
+static void start_collector(void) {
+  struct gc_options options = GC_OPTIONS_INIT;
+  if (model_announces) options.tracking = GC_TRACK_BARRIER;
+  int error = gc_init(&options);
+  if (!error) return;
+  fprintf(stderr, "model: gc_init: %s\n", strerror(error));
+  exit(2);
+}
+
 int main(int argument_count, char **arguments) {
   struct settings settings = parse(argument_count, arguments);
   printf("model: seed %llu, %llu operations, threads %u\n", (unsigned long long)settings.seed,
          (unsigned long long)settings.operations, settings.threads);
   fflush(stdout);
+  start_collector();
   uint64_t before_bytes = live_bytes_after_collections();
   if (settings.threads > 1)
     run_threads(&settings);

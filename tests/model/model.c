@@ -6,12 +6,6 @@
 #include <string.h>
 #include <trefoil/gc.h>
 
-#ifdef __clang__
-#define NOT_INLINED __attribute__((noinline))
-#else
-#define NOT_INLINED __attribute__((noinline, noclone))
-#endif
-
 enum { FIRST_STATIC = TABLE_ROOTS,
        FIRST_THREAD = FIRST_STATIC + STATIC_ROOTS,
        FIRST_STACK = FIRST_THREAD + THREAD_ROOTS,
@@ -85,7 +79,7 @@ static size_t offset_inside(struct world *world, const struct entry *entry) {
 
 /* ---- Allocation ---- */
 
-static size_t choose_bytes(struct world *world) {
+size_t choose_bytes(struct world *world) {
   struct chooser *chooser = &world->chooser;
   unsigned class = choose(chooser, 100);
   if (class < 60) return choose(chooser, 129);
@@ -154,7 +148,8 @@ static NOT_INLINED void set_link(struct world *world, struct entry *holder, unsi
   if (target >= 0) world->entries[target].references++;
   holder->links[link] = target;
   holder->link_offsets[link] = offset;
-  gc_write(entry_link_slot(holder, link), target < 0 ? NULL : (char *)entry_address(&world->entries[target]) + offset);
+  void *value = target < 0 ? NULL : (char *)entry_address(&world->entries[target]) + offset;
+  store_links(world, entry_link_slot(holder, link), &value, 1);
   if (before >= 0) world->entries[before].references--;
 }
 
@@ -180,6 +175,46 @@ static NOT_INLINED void do_unlink(struct world *world) {
   int holder = walk(world);
   if (holder < 0 || world->entries[holder].link_count == 0) return;
   set_link(world, &world->entries[holder], choose(&world->chooser, world->entries[holder].link_count), -1, 0);
+}
+
+/* All links of an object in one store, as read(2) or a structure's assignment writes them; often to NULL. */
+static NOT_INLINED void do_relink(struct world *world) {
+  int index = walk(world);
+  if (index < 0 || world->entries[index].link_count == 0) return;
+  struct entry *holder = &world->entries[index];
+  void *values[LINK_LIMIT] = {NULL};
+  bool is_clearing = choose(&world->chooser, 4) == 0;
+  for (unsigned i = 0; i < holder->link_count; i++) {
+    int target = is_clearing ? -1 : walk(world), before = holder->links[i];
+    size_t offset = target < 0 ? 0 : offset_inside(world, &world->entries[target]);
+    if (target >= 0) {
+      world->entries[target].references++;
+      values[i] = (char *)entry_address(&world->entries[target]) + offset;
+    }
+    if (before >= 0) world->entries[before].references--;
+    holder->links[i] = target;
+    holder->link_offsets[i] = offset;
+  }
+  store_links(world, entry_link_slot(holder, 0), values, holder->link_count);
+}
+
+/* What falls out at one end comes in at the other: for a moment only a local variable holds it. */
+static NOT_INLINED void do_rotate_links(struct world *world) {
+  int index = walk(world);
+  if (index < 0 || world->entries[index].link_count < 2) return;
+  struct entry *holder = &world->entries[index];
+  bool is_up = choose(&world->chooser, 2) == 0;
+  unsigned last = holder->link_count - 1, from = is_up ? last : 0, to = last - from;
+  void *rest = *entry_link_slot(holder, from);
+  int link = holder->links[from];
+  size_t offset = holder->link_offsets[from];
+  shift_links(world, entry_link_slot(holder, 0), holder->link_count, is_up);
+  memmove(holder->links + is_up, holder->links + !is_up, last * sizeof holder->links[0]);
+  memmove(holder->link_offsets + is_up, holder->link_offsets + !is_up, last * sizeof holder->link_offsets[0]);
+  holder->links[to] = link;
+  holder->link_offsets[to] = offset;
+  store_links(world, entry_link_slot(holder, to), &rest, 1);
+  gc_keep(rest);
 }
 
 static NOT_INLINED void do_copy_to_root(struct world *world) {
@@ -303,6 +338,11 @@ static NOT_INLINED void do_collect_full(struct world *world) {
   gc_collect(GC_COLLECT_FULL);
 }
 
+static NOT_INLINED void do_collect_minor_and_verify(struct world *world) {
+  gc_collect(GC_COLLECT_MINOR);
+  world_verify(world);
+}
+
 static NOT_INLINED void do_verify(struct world *world) { world_verify(world); }
 
 /* How often each is chosen, in 1,000. */
@@ -311,11 +351,13 @@ static const struct operation {
   unsigned weight;
   void (*run)(struct world *);
 } operations[] = {
-    {"allocate", 330, do_allocate},
-    {"allocate into a link", 200, do_allocate_into_link},
-    {"link", 120, do_link},
-    {"unlink", 60, do_unlink},
-    {"copy to a root", 100, do_copy_to_root},
+    {"allocate", 300, do_allocate},
+    {"allocate into a link", 195, do_allocate_into_link},
+    {"link", 100, do_link},
+    {"unlink", 50, do_unlink},
+    {"relink", 35, do_relink},
+    {"rotate links", 18, do_rotate_links},
+    {"copy to a root", 90, do_copy_to_root},
     {"clear roots", 12, do_clear_roots},
     {"drop everything", 1, do_drop_everything},
     {"check one", 36, do_check_one},
@@ -323,8 +365,11 @@ static const struct operation {
     {"resize", 50, do_resize},
     {"resize the root object", 2, do_resize_root_object},
     {"garbage", 10, do_garbage},
+    {"young garbage", 4, do_young_garbage},
+    {"old garbage", 2, do_old_garbage},
     {"exchange", 20, do_exchange},
-    {"collect minor", 3, do_collect_minor},
+    {"collect minor", 11, do_collect_minor},
+    {"collect minor and verify", 8, do_collect_minor_and_verify},
     {"collect full", 1, do_collect_full},
     {"verify", 2, do_verify},
     {"collect and verify", 3, world_collect_and_verify},
@@ -360,6 +405,7 @@ void world_start(struct world *world, int number, struct chooser chooser, struct
   world->thread_roots = thread_row;
   world->object_roots = gc_alloc_root(OBJECT_ROOTS * sizeof(void *));
   if (!world->object_roots) fail(world, "no memory for a root object");
+  stores_open(world);
 }
 
 NOT_INLINED void world_run(struct world *world, uint64_t count) {
@@ -377,6 +423,7 @@ NOT_INLINED void world_run(struct world *world, uint64_t count) {
 void world_end(struct world *world) {
   if (gc_roots_remove(world->table_roots) != 0) fail(world, "cannot remove roots");
   gc_free(world->object_roots);
+  stores_close(world);
   free(world->table_roots);
   free(world->free_entries);
   free(world->entries);

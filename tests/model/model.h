@@ -61,6 +61,7 @@ struct world {
   struct chooser chooser;
   int number;
   bool is_alone; /* no other thread uses the heap */
+  int pipe[2];   /* read(2) writes into objects */
   struct entry *entries;
   int *free_entries;
   int entry_count, free_count, entry_limit;
@@ -97,6 +98,24 @@ void world_start(struct world *world, int number, struct chooser chooser, struct
 void world_run(struct world *world, uint64_t count);
 void world_end(struct world *world);
 
+/* ---- stores.c ---- */
+
+extern bool model_announces; /* the program promised barriers: every store of a pointer into an object is announced */
+
+void stores_open(struct world *world);
+void stores_close(struct world *world);
+
+/* Writes count values into the words of an object, in a way of the chooser's. The values are reachable otherwise. */
+void store_links(struct world *world, void **slots, void *const *values, unsigned count);
+
+/* Moves count words of an object by one place up or down. */
+void shift_links(struct world *world, void **slots, unsigned count, bool is_up);
+
+/* ---- garbage.c ---- */
+
+void do_young_garbage(struct world *world); /* [model.young] */
+void do_old_garbage(struct world *world);   /* [model.old] */
+
 /* ---- mailbox.c: objects without links change hands between worlds ---- */
 
 /* Takes what lies in the box into a free entry; NULL: nothing, or no room. Only the result holds the object then. */
@@ -125,6 +144,14 @@ uint64_t world_verify(struct world *world);
 void world_collect_and_verify(struct world *world);
 void world_check_gone(struct world *world); /* [model.gone]; all roots are NULL, the boxes empty */
 uint64_t live_bytes_after_collections(void);
+void clear_stack(void); /* dead words below the caller's frame would keep garbage alive */
+size_t choose_bytes(struct world *world);
+
+#ifdef __clang__
+#define NOT_INLINED __attribute__((noinline))
+#else
+#define NOT_INLINED __attribute__((noinline, noclone))
+#endif
 
 __attribute__((noreturn, format(printf, 2, 3))) void fail(const struct world *world, const char *format, ...);
 

@@ -13,12 +13,6 @@ enum {
   ALLOWED_BYTES = 65536 /* that stray words may keep */
 };
 
-#ifdef __clang__
-#define NOT_INLINED __attribute__((noinline))
-#else
-#define NOT_INLINED __attribute__((noinline, noclone))
-#endif
-
 void fail(const struct world *world, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
@@ -153,8 +147,7 @@ NOT_INLINED uint64_t world_verify(struct world *world) {
 
 /* ---- Garbage ---- */
 
-/* Dead words below the caller's frame would keep garbage alive. */
-static NOT_INLINED void clear_stack(void) {
+NOT_INLINED void clear_stack(void) {
   volatile uint64_t dead[4096];
   for (size_t i = 0; i < sizeof dead / sizeof dead[0]; i++) dead[i] = 0;
   __asm__ volatile("" : : "r"(dead) : "memory");

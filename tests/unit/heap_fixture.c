@@ -1,6 +1,7 @@
 /* tests/unit/heap_fixture.c - see heap_fixture.h. */
 #include "heap_fixture.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 
 enum { MAP_FREE, MAP_FIRST, MAP_REST };
@@ -125,6 +126,46 @@ void heap_fixture_trace(struct heap_fixture *fixture, void *const *survivors, si
   for (size_t i = 0; i < count; i++) heap_fixture_mark(fixture, epoch, survivors[i]);
   heap_fixture_restart(fixture, epoch);
 }
+
+uint8_t heap_fixture_stop_minor(struct heap_fixture *fixture) {
+  for (unsigned i = 0; i < fixture->local_count; i++) gc__local_before_stop(&fixture->heap, fixture->locals[i]);
+  return fixture->heap.epoch;
+}
+
+void heap_fixture_restart_minor(struct heap_fixture *fixture) {
+  gc__heap_end_minor(&fixture->heap);
+  for (unsigned i = 0; i < fixture->local_count; i++) gc__local_after_stop(&fixture->heap, fixture->locals[i]);
+  gc__sweep_large(&fixture->heap, false);
+  drop_dead(fixture, fixture->heap.epoch);
+}
+
+void heap_fixture_trace_minor(struct heap_fixture *fixture, void *const *survivors, size_t count) {
+  uint8_t epoch = heap_fixture_stop_minor(fixture);
+  for (size_t i = 0; i < count; i++) heap_fixture_mark(fixture, epoch, survivors[i]);
+  heap_fixture_restart_minor(fixture);
+}
+
+/* ---- The write log ---- */
+
+bool heap_fixture_open_log(struct heap_fixture *fixture, bool has_cards, enum gc__watch_kind kind) {
+  const char *missing = NULL;
+  int error = gc__log_open(&fixture->heap, has_cards, kind, &missing);
+  if (!error) return true;
+  ck_assert_int_eq(error, ENOTSUP);
+  ck_assert_ptr_nonnull(missing);
+  heap_fixture_close(fixture);
+  return false;
+}
+
+void heap_fixture_note_write(struct heap_fixture *fixture, const void *word) {
+  const struct gc__space *space = &fixture->heap.space;
+  size_t offset = gc__space_offset(space, word);
+  if (!space->has_cards) return;
+  space->cards[offset / GC__CARD_BYTES] = 1;
+  space->card_blocks[offset / GC__BLOCK_BYTES] = 1;
+}
+
+/* ---- Sweeping ---- */
 
 void heap_fixture_sweep(struct heap_fixture *fixture) {
   gc__sweep_finish(&fixture->heap);

@@ -46,6 +46,16 @@ void heap_fixture_mark(struct heap_fixture *fixture, uint8_t epoch, const void *
 void heap_fixture_restart(struct heap_fixture *fixture, uint8_t epoch);
 void heap_fixture_trace(struct heap_fixture *fixture, void *const *survivors, size_t count);
 
+/* The same for a trace of the young objects: old ones live on, and are marked already. */
+uint8_t heap_fixture_stop_minor(struct heap_fixture *fixture);
+void heap_fixture_restart_minor(struct heap_fixture *fixture);
+void heap_fixture_trace_minor(struct heap_fixture *fixture, void *const *survivors, size_t count);
+
+/* Starts the write log; false: the machine has no such source, and the fixture is closed. With cards,
+ * heap_fixture_note_write does what gc_write does. */
+bool heap_fixture_open_log(struct heap_fixture *fixture, bool has_cards, enum gc__watch_kind kind);
+void heap_fixture_note_write(struct heap_fixture *fixture, const void *word);
+
 /* Sweeps everything that is left. */
 void heap_fixture_sweep(struct heap_fixture *fixture);
 

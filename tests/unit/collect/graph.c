@@ -28,7 +28,7 @@ uint32_t graph_add(struct graph *graph, enum gc__kind kind, size_t bytes) {
   ck_assert_uint_lt(node, NODES_MOST);
   char *start = heap_fixture_take(&graph->fixture, node % 2, kind, bytes);
   ck_assert_ptr_nonnull(start);
-  graph->nodes[node] = (struct node){start, gc__object_find(&graph->fixture.heap, start).bytes, kind, false};
+  graph->nodes[node] = (struct node){start, gc__object_find(&graph->fixture.heap, start).bytes, kind, false, false};
   set_owner(graph, node, node + 1);
   return node;
 }
@@ -107,13 +107,31 @@ static void reach_from_object(struct graph *graph, uint32_t node) {
   }
 }
 
-void graph_find_reachable(struct graph *graph, const size_t *roots, size_t count) {
+static void forget_reached(struct graph *graph) {
   graph->reached_objects = graph->reached_bytes = graph->false_words = 0;
   for (uint32_t node = 0; node < graph->count; node++) graph->nodes[node].is_reached = false;
+}
+
+static void reach_from_roots(struct graph *graph, const size_t *roots, size_t count) {
   for (size_t i = 0; i < count; i++) reach_from_root_word(graph, roots[i]);
   for (uint32_t node = 0; node < graph->count; node++)
     if (graph->nodes[node].kind == GC__KIND_ROOT) reach(graph, node);
   while (pending_count) reach_from_object(graph, pending[--pending_count]);
+}
+
+void graph_find_reachable(struct graph *graph, const size_t *roots, size_t count) {
+  forget_reached(graph);
+  graph->old_objects = graph->old_bytes = 0;
+  reach_from_roots(graph, roots, count);
+}
+
+void graph_find_reachable_young(struct graph *graph, const size_t *roots, size_t count) {
+  forget_reached(graph);
+  for (uint32_t node = 0; node < graph->count; node++)
+    if (graph->nodes[node].is_old) reach(graph, node);
+  graph->old_objects = graph->reached_objects;
+  graph->old_bytes = graph->reached_bytes;
+  reach_from_roots(graph, roots, count);
 }
 
 void graph_check_marks(struct graph *graph, uint8_t epoch) {
@@ -134,6 +152,7 @@ void graph_drop_dead(struct graph *graph) {
   for (uint32_t node = 0; node < graph->count; node++) {
     if (!graph->nodes[node].is_reached) continue;
     graph->nodes[kept] = graph->nodes[node];
+    graph->nodes[kept].is_old = true;
     set_owner(graph, kept, kept + 1);
     kept++;
   }

@@ -15,6 +15,7 @@ struct node {
   size_t bytes; /* of the cell or run */
   enum gc__kind kind;
   bool is_reached;
+  bool is_old; /* survived a trace */
 };
 
 struct graph {
@@ -24,6 +25,7 @@ struct graph {
   uint32_t *owner; /* a granule of the reservation: the node that lies there */
   bool interior_in_heap;
   size_t reached_objects, reached_bytes, false_words;
+  size_t old_objects, old_bytes; /* of the reached ones */
 };
 
 void graph_open(struct graph *graph);
@@ -49,10 +51,13 @@ static inline size_t *graph_words(struct graph *graph, uint32_t node) {
 /* Finds what can be reached from these words and from the root objects. */
 void graph_find_reachable(struct graph *graph, const size_t *roots, size_t count);
 
+/* The same for a minor trace: old objects count as reached. */
+void graph_find_reachable_young(struct graph *graph, const size_t *roots, size_t count);
+
 /* Whether exactly the reached objects carry the epoch. */
 void graph_check_marks(struct graph *graph, uint8_t epoch);
 
-/* Forgets the objects that were not reached: a trace ended. */
+/* Forgets the objects that were not reached: a trace ended. The others are old. */
 void graph_drop_dead(struct graph *graph);
 
 /* ---- A list of roots that is made by hand ---- */

@@ -231,6 +231,20 @@ START_TEST(a_list_that_does_not_fit_is_not_used) {
 }
 END_TEST
 
+/* Or what was written could not be told of, when threads have put away what they hold already. */
+START_TEST(a_list_leaves_room_for_one_more) {
+  open_roots((struct gc__range){0, 0});
+  ck_assert(gather());
+  const size_t room = roots.list_memory.committed_bytes / sizeof(struct gc__root_range), count = roots.count;
+  for (size_t i = count; i < room - 1; i++) require(add(4096 + 16 * i, 4104 + 16 * i) == 0);
+  ck_assert(gc__roots_gather(&roots, &world, false));
+  ck_assert_uint_eq(roots.count, room - 1);
+  require(add(1024, 1032) == 0);
+  ck_assert(!gc__roots_gather(&roots, &world, false));
+  close_roots();
+}
+END_TEST
+
 START_TEST(without_memory_no_room_is_made) {
   open_roots((struct gc__range){0, 0});
   ck_assert(gc__segments_hold(&roots.segments, do_nothing, NULL));
@@ -245,4 +259,4 @@ END_TEST
 UNIT_MAIN("collect/roots", ranges_are_checked, random_ranges_agree_with_a_map, without_memory_a_range_is_refused,
           refused_reservations_leave_nothing, the_list_has_a_range_for_each_source,
           thread_local_data_on_the_stack_is_listed_once, the_own_state_is_cut_out, a_list_that_does_not_fit_is_not_used,
-          without_memory_no_room_is_made)
+          a_list_leaves_room_for_one_more, without_memory_no_room_is_made)

@@ -173,6 +173,161 @@ START_TEST(large_root_objects_stay) {
 }
 END_TEST
 
+/* ---- Open blocks: with a log ---- */
+
+static void open_with_log(void) {
+  heap_fixture_open(&fixture, 1);
+  ck_assert(heap_fixture_open_log(&fixture, false, GC__WATCH_NONE));
+}
+
+static unsigned count_tier(enum gc__tier tier, size_t bytes) {
+  unsigned count = 0;
+  for (uint32_t block = heap->available[tier][GC__KIND_SCANNED][gc__class_of(bytes)]; block != GC__NONE;
+       block = heap->space.blocks[block].next)
+    count++;
+  return count;
+}
+
+/* Full blocks that nobody owns: one cell more is taken, which dies. */
+static unsigned fill_and_leave(unsigned blocks, enum gc__kind kind, size_t bytes) {
+  unsigned count = blocks * gc__size_classes[gc__class_of(bytes)].cell_count;
+  ck_assert_uint_le(count, CELLS_MOST);
+  for (unsigned i = 0; i < count; i++) cells[i] = heap_fixture_take(&fixture, 0, kind, bytes);
+  heap_fixture_take(&fixture, 0, kind, bytes);
+  return count;
+}
+
+static const struct gc__block *facts_of(const void *cell) {
+  return &heap->space.blocks[heap_fixture_block_of(&fixture, cell)];
+}
+
+static bool is_tracked(const void *cell) {
+  return gc__log_is_tracked(&heap->space, heap_fixture_block_of(&fixture, cell));
+}
+
+/* Of 64 cells each, blocks keep 0, 4, 8 and so on: up to a quarter they stay open, above that they are retired, and
+ * listed for bad times if a cell is free. */
+static void check_retired(bool is_full) {
+  enum { BYTES = 1024, BLOCKS = 17, CELLS = 64 };
+  void *kept[BLOCKS * CELLS];
+  unsigned count = 0;
+  open_with_log();
+  ck_assert_uint_eq(gc__size_classes[gc__class_of(BYTES)].cell_count, CELLS);
+  fill_and_leave(BLOCKS, GC__KIND_SCANNED, BYTES);
+  for (unsigned block = 0; block < BLOCKS; block++)
+    for (unsigned i = 0; i < 4 * block; i++) kept[count++] = cells[block * CELLS + i];
+  if (is_full) heap_fixture_trace(&fixture, kept, count);
+  else heap_fixture_trace_minor(&fixture, kept, count);
+  for (unsigned block = 0; block < BLOCKS; block++) {
+    const void *cell = cells[block * CELLS];
+    enum gc__block_state state = block == 0 ? GC__BLOCK_NONE : block <= 15 ? GC__BLOCK_LISTED : GC__BLOCK_IDLE;
+    require(facts_of(cell)->state == state);
+    require(facts_of(cell)->is_open == (block >= 1 && block <= 4));
+    require(is_tracked(cell) == (block > 4));
+  }
+  ck_assert_uint_eq(count_listed(GC__KIND_SCANNED, BYTES), 4);
+  ck_assert_uint_eq(count_tier(GC__TIER_DENSE, BYTES), 4);
+  ck_assert_uint_eq(count_tier(GC__TIER_PACKED, BYTES), 7);
+  ck_assert_uint_eq(heap->log.open_count, 5); /* and the one that is owned */
+  heap_fixture_verify(&fixture);
+  heap_fixture_close(&fixture);
+}
+
+START_TEST(blocks_are_retired_above_a_quarter) {
+  check_retired(false);
+  check_retired(true);
+}
+END_TEST
+
+START_TEST(blocks_of_leaves_are_closed) {
+  open_with_log();
+  unsigned count = fill_and_leave(4, GC__KIND_LEAF, 512);
+  heap_fixture_trace_minor(&fixture, cells, count - 1);
+  ck_assert_uint_eq(heap->log.open_count, 1);
+  for (unsigned i = 0; i < count; i += 100) require(!is_tracked(cells[i]) && !facts_of(cells[i])->is_open);
+  ck_assert_uint_eq(count_listed(GC__KIND_LEAF, 512), 1); /* never dense: nothing is read there */
+  heap_fixture_close(&fixture);
+}
+END_TEST
+
+/* What a thread goes on to hand out stays open, also where it is one cell that was freed by hand. */
+START_TEST(blocks_with_pending_cells_stay_open) {
+  for (int is_full = 0; is_full < 2; is_full++) {
+    open_with_log();
+    unsigned count = fill_and_leave(1, GC__KIND_SCANNED, 2048);
+    gc__local_close(heap, fixture.locals[0]);
+    struct gc__cursor *cursor = gc__local_cursor(fixture.locals[0], GC__KIND_SCANNED, gc__class_of(2048));
+    gc__block_set_young(heap, (size_t)cells[3], (size_t)cells[3] + 2048); /* a piece in a block that is not owned */
+    fixture.map[fixture_granule(&fixture, cells[3])] = 0;
+    for (unsigned i = 1; i < 128; i++) fixture.map[fixture_granule(&fixture, cells[3]) + i] = 0;
+    cursor->next = (size_t)cells[3];
+    cursor->limit = cursor->next + 2048;
+    void *kept[32];
+    unsigned kept_count = 0;
+    for (unsigned i = 0; i < count; i++)
+      if (i != 3) kept[kept_count++] = cells[i];
+    for (int round = 0; round < 3; round++) {
+      if (is_full) heap_fixture_trace(&fixture, kept, kept_count);
+      else heap_fixture_trace_minor(&fixture, kept, kept_count);
+      ck_assert(facts_of(cells[3])->is_open && !is_tracked(cells[3]) && !facts_of(cells[3])->is_pending);
+      heap_fixture_sweep(&fixture);
+      ck_assert_int_ne(facts_of(cells[3])->state, GC__BLOCK_NONE);
+    }
+    memset(cells[3], 0, 2048);
+    ck_assert_ptr_eq(heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, 2048), cells[3]);
+    kept[kept_count++] = cells[3];
+    heap_fixture_trace_minor(&fixture, kept, kept_count);
+    ck_assert(!facts_of(cells[3])->is_open && is_tracked(cells[3]));
+    heap_fixture_verify(&fixture);
+    heap_fixture_close(&fixture);
+  }
+}
+END_TEST
+
+START_TEST(dense_blocks_are_used_when_memory_is_short) {
+  open_with_log();
+  unsigned count = fill_and_leave(40, GC__KIND_SCANNED, 1024), kept = 0;
+  for (unsigned i = 0; i < count; i++)
+    if (i % 2) cells[kept++] = cells[i];
+  heap_fixture_trace_minor(&fixture, cells, kept);
+  gc__local_close(heap, fixture.locals[0]);
+  ck_assert_uint_eq(count_tier(GC__TIER_DENSE, 1024), 40);
+  while (heap->pages.dirty_free_pages >= GC__BLOCK_PAGES || count_listed(GC__KIND_SCANNED, 1024))
+    heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, 1024);
+  for (int i = 0; i < 200; i++) heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, 1024); /* new memory is better */
+  ck_assert_uint_eq(count_tier(GC__TIER_DENSE, 1024), 40);
+  heap->tier_bytes[GC__TIER_DENSE] = 0;
+  size_t used_bytes = fixture.budget.used_bytes;
+  for (int i = 0; i < 64 + 30 * 32; i++) heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, 1024);
+  ck_assert_uint_le(count_tier(GC__TIER_DENSE, 1024), 10);
+  ck_assert_uint_eq(fixture.budget.used_bytes, used_bytes);
+  unsigned opened = 0;
+  for (unsigned i = 0; i < kept; i += 32) opened += facts_of(cells[i])->is_open && !is_tracked(cells[i]);
+  ck_assert_uint_ge(opened, 30);
+  heap_fixture_verify(&fixture);
+  heap_fixture_close(&fixture);
+}
+END_TEST
+
+/* Only the young ones are looked at: the list is in order of age. */
+START_TEST(minor_collections_sweep_young_large_objects) {
+  void *old[5], *young[6];
+  open_with_log();
+  for (unsigned i = 0; i < 5; i++) old[i] = heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, 20000);
+  heap_fixture_trace_minor(&fixture, old, 5);
+  for (int round = 0; round < 3; round++) {
+    for (unsigned i = 0; i < 6; i++) young[i] = heap_fixture_take(&fixture, 0, GC__KIND_LEAF, 9000 + i * 9000);
+    heap_fixture_trace_minor(&fixture, young, 2);
+    for (unsigned i = 0; i < 6; i++) ck_assert_int_eq(heap_fixture_resolves(&fixture, young[i]), i < 2);
+    for (unsigned i = 0; i < 5; i++) ck_assert(heap_fixture_resolves(&fixture, old[i]) && is_tracked(old[i]));
+  }
+  heap_fixture_verify(&fixture);
+  heap_fixture_close(&fixture);
+}
+END_TEST
+
 UNIT_MAIN("heap/sweep", empty_blocks_return_to_the_pages, blocks_are_filed_by_their_live_cells,
           sweeping_goes_on_in_small_steps, allocation_finds_what_is_free, memory_moves_between_classes,
-          an_owned_block_is_not_swept, large_objects_are_swept_at_once, large_root_objects_stay)
+          an_owned_block_is_not_swept, large_objects_are_swept_at_once, large_root_objects_stay,
+          blocks_are_retired_above_a_quarter, blocks_of_leaves_are_closed, blocks_with_pending_cells_stay_open,
+          dense_blocks_are_used_when_memory_is_short, minor_collections_sweep_young_large_objects)

@@ -34,6 +34,7 @@ static void with_each_source(const char *test, size_t pages, void (*fn)(struct f
       field_close(&field);
       continue;
     }
+    ck_assert_msg(!strstr(missing, "trial"), "%s is there, and does not work", kind_names[kinds[i]]);
     snprintf(reason, sizeof reason, "%s: %s", kind_names[kinds[i]], missing);
     unit_skip(test, reason);
   }

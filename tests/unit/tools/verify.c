@@ -111,4 +111,86 @@ START_TEST(each_broken_invariant_is_named) {
 }
 END_TEST
 
-UNIT_MAIN("tools/verify", each_broken_invariant_is_named)
+/* ---- Damage that a minor trace would leave ---- */
+
+static void forget_coverage(const void *object) {
+  uint32_t block = block_of(object);
+  heap->space.blocks[block].is_open = false;
+  heap->space.tracked[block / GC__CHUNK_BLOCKS] &= ~(UINT32_C(1) << block % GC__CHUNK_BLOCKS);
+}
+static void forget_coverage_of_cell(void) {
+  forget_coverage(kept[1]);
+}
+static void forget_coverage_of_root_cell(void) {
+  forget_coverage(kept[3]);
+}
+static void forget_coverage_of_large(void) {
+  forget_coverage((char *)kept[100] + 19000);
+}
+static void forget_coverage_of_large_root(void) {
+  forget_coverage(kept[300]);
+}
+
+/* The only word that leads to a young object is one of an old one, and the trace has ended without marking it. */
+static void hide_young_in(void *holder, size_t word, size_t bytes, size_t offset) {
+  ((char **)holder)[word] = (char *)gc_alloc(bytes) + offset;
+}
+static void hide_young_in_cell(void) {
+  hide_young_in(kept[1], 0, 48, 0);
+}
+static void hide_young_in_root(void) {
+  hide_young_in(kept[3], 1, 48, 40);
+}
+static void hide_young_in_large(void) {
+  hide_young_in(kept[100], 2499, 48, 0);
+}
+static void hide_large_young(void) {
+  hide_young_in(kept[300], 7, 30000, 29000);
+}
+
+static void damage_and_verify_trace(void *argument) {
+  void (*damage)(void);
+  memcpy(&damage, argument, sizeof damage);
+  if (damage) damage();
+  collector->last.is_full = false;
+  gc__verify_trace(collector);
+}
+
+START_TEST(what_a_minor_trace_must_leave_is_named) {
+  static void (*const coverage[])(void) = {forget_coverage_of_cell, forget_coverage_of_root_cell,
+                                           forget_coverage_of_large, forget_coverage_of_large_root};
+  static void (*const hiding[])(void) = {hide_young_in_cell, hide_young_in_root, hide_young_in_large, hide_large_young};
+  char text[4096];
+  void (*damage)(void) = NULL;
+  fill_heap();
+  ck_assert_int_eq(gc_mode(), GC_GENERATIONAL);
+  ck_assert_int_eq(unit_in_child(damage_and_verify_trace, &damage, text, sizeof text), 0);
+  ck_assert_str_eq(text, "");
+  for (unsigned i = 0; i < COUNT_OF(coverage); i++) {
+    damage = coverage[i];
+    if (!unit_aborts(damage_and_verify, &damage, "[log.covered]")) ck_abort_msg("not found: coverage %u", i);
+  }
+  for (unsigned i = 0; i < COUNT_OF(hiding); i++) {
+    damage = hiding[i];
+    if (!unit_aborts(damage_and_verify_trace, &damage, "[gen.closed]")) ck_abort_msg("not found: hiding %u", i);
+  }
+}
+END_TEST
+
+/* Leaves lead nowhere, and what old words say of dead or marked objects is nothing to complain of. */
+START_TEST(what_is_in_order_is_not_named) {
+  char text[4096];
+  fill_heap();
+  gc_disable();
+  *(void **)kept[2] = gc_alloc(48);   /* a leaf */
+  *(void **)kept[200] = gc_alloc(48); /* a large one */
+  *(void **)kept[1] = kept[4];
+  *(size_t *)kept[4] = ~(size_t)gc_alloc(48);
+  void (*damage)(void) = NULL;
+  ck_assert_int_eq(unit_in_child(damage_and_verify_trace, &damage, text, sizeof text), 0);
+  ck_assert_str_eq(text, "");
+}
+END_TEST
+
+UNIT_MAIN("tools/verify", each_broken_invariant_is_named, what_a_minor_trace_must_leave_is_named,
+          what_is_in_order_is_not_named)

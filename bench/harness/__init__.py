@@ -13,6 +13,8 @@ utilisation  minimum mutator utilisation, from a list of pauses
 rows      from runs to the rows of a table, the overhead over the lower bound among them
 table     the tables, as text
 heap_sizes  time against heap size
+trackings  what noticing stores costs, under each tracking
+growth    minor pauses against the live heap
 claims    what this project promises, against what was measured
 suite     all of that, workload by workload
 linkage   whether a program is linked with the library

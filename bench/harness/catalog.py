@@ -1,6 +1,6 @@
-"""What there is to run: workloads, peers and modes, as data.
+"""What there is to run: workloads, peers, modes and trackings, as data.
 
-A configuration is what runs a workload: a peer, its mode and its number of markers. Everything about one workload
+A configuration is what runs a workload: a peer, its mode, tracking and number of markers. Everything about one workload
 that the rest of the harness needs to know stands in its entry here; the C file knows the rest.
 """
 from dataclasses import dataclass, field
@@ -16,10 +16,18 @@ PEERS = {
 }
 COLLECTORS = ("trefoil", "bdwgc")
 MODES = ("mark-sweep", "generational", "refcount")
-TRACKINGS = ("auto", "pages", "protect", "barrier", "none")
+TRACKINGS = {
+    "auto": "what the library chooses: pages where the machine has it, else none",
+    "pages": "the kernel records written pages",
+    "protect": "page protection and SIGSEGV",
+    "barrier": "the program promises gc_write for its stores",
+    "none": "every page counts as written",
+}
+PLAIN_TRACKINGS = ("pages", "none")  # those under which a program with plain C stores, and no promise, is right
 
 NOT_TRACED = "marks nothing: marking is what is measured here"
 NO_FALSE_POINTERS = "frees by hand: a value that looks like a pointer changes nothing"
+PLAIN_STORES = "its stores are plain"
 NEVER_FREES = "the program has no calls to free: malloc and its kin keep all that it ever asked for"
 
 
@@ -27,7 +35,7 @@ class Configuration(NamedTuple):
     peer: str
     mode: Optional[str]  # None for malloc
     markers: int  # 0 for malloc
-    tracking: Optional[str] = None  # None: what the library chooses
+    tracking: Optional[str] = None  # None: what the library chooses, or nothing to choose
     nursery_bytes: int = 0  # 0: what the library chooses
     heap_bytes: int = 0  # what the heap may take; 0: what the collector chooses
     growth_percent: int = 0  # of the live heap until a collection; 0: what the collector chooses
@@ -41,6 +49,11 @@ class Configuration(NamedTuple):
         if self.markers and with_markers:
             name += f", {self.markers} marker" + ("s" if self.markers > 1 else "")
         return name
+
+
+def is_tracked(mode):
+    """Whether the mode has to know of writes to old objects: else it has neither tracking nor nursery."""
+    return mode != "mark-sweep"
 
 
 def from_saved(entry):
@@ -102,7 +115,7 @@ WORKLOADS = {w.name: w for w in (
         full={"repeats": 3}, quick={"repeats": 1}, seconds=0.8, warm_bytes=80 * MIB,
         columns=(Column("allocation_ns", "ns/alloc"),)),
     Workload(
-        "live", "a live heap in 32-byte objects under churn: the churn is timed",
+        "live", "a live heap in 32-byte objects; 1 write to an old one in 512 allocations: the churn is timed",
         full={"size": 1024 * MIB}, quick={"size": 64 * MIB}, seconds=8, warm_bytes=2900 * MIB, rounds=3,
         markers=(1, 0), sized=True, heap_sizes_full={"size": 256 * MIB, "collections": 0},
         heap_sizes_quick={"size": 32 * MIB, "collections": 0},
@@ -125,14 +138,14 @@ WORKLOADS = {w.name: w for w in (
     Workload(
         "false-roots", "random values that look like pointers into the heap, as a root beside a live heap",
         full={"size": 256 * MIB, "decoys": 1000000, "rounds": 100},
-        quick={"size": 32 * MIB, "decoys": 125000, "rounds": 20},
+        quick={"size": 16 * MIB, "decoys": 62500, "rounds": 20},
         seconds=40, warm_bytes=1000 * MIB, rounds=1, quick_rounds=1, left_out=malloc_peers(NO_FALSE_POINTERS),
         columns=(Column("round_10_bytes", "MB at 10", 1e6), Column("last_round_bytes", "MB at end", 1e6),
                  Column("retained_bytes", "MB false", 1e6), Column("false_words", "false words", 1, 0),
                  Column("blacklisted_bytes", "MB unused", 1e6))),
     Workload(
         "concordance", "the example program: an index of every identifier in the files of a folder",
-        full={"path": "/usr/include"}, quick={"path": "/usr/include"}, seconds=1, warm_bytes=250 * MIB, rounds=7,
+        full={"path": "/usr/include"}, quick={"path": "/usr/include/linux"}, seconds=1, warm_bytes=250 * MIB, rounds=7,
         program="-s {path}", note=NEVER_FREES),
     Workload(
         "scheme", "the example program: an interpreter that runs its own scripts, several times over",

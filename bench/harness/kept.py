@@ -15,7 +15,8 @@ import tempfile
 from . import build
 
 KEPT_COUNT = 10  # older ones are removed
-PATTERNS = ("bench/*-trefoil", "bench/*-trefoil-barrier", "examples/concordance", "examples/scheme", "gc/libtrefoil.so*")
+PATTERNS = ("bench/*-trefoil", "bench/*-trefoil-barrier", "examples/concordance", "examples/scheme",
+            "gc/libtrefoil.so*")
 OLD_SOURCES = ["meson.build", "meson_options.txt", "gc", "include", "examples"]
 
 

@@ -98,8 +98,21 @@ def read_report(configuration, stdout, path, is_program):
         return stats_file.report(stats), None
     report = parse_report(stdout)
     if report:
+        report["tracking"] = stats.get("tracking", "none")
         report["pauses"] = stats_file.pauses(stats, report["start_ns"])
     return report, None if report else NO_REPORT
+
+
+def difference(configuration, report):
+    """Why a run of trefoil was not what was asked for, as the library tells; None if it was."""
+    if configuration.peer != "trefoil":
+        return None
+    if report["mode"] != configuration.mode:
+        return f"its library (trefoil {report['version']}) has no mode {configuration.mode}"
+    if configuration.tracking and report["tracking"] != configuration.tracking:
+        return (f"tracking by {configuration.tracking} is not to be had in mode {configuration.mode} here: it ran with "
+                f"tracking {report['tracking']}")
+    return None
 
 
 def digest(text):

@@ -3,8 +3,8 @@ import os
 import sys
 import time
 
-from . import (build, catalog, compare, heap_sizes, kept, linkage, machine, options as option, own, packages, recommend,
-               report, results, rows, suite, table)
+from . import (build, catalog, compare, growth, heap_sizes, kept, linkage, machine, options as option, own, packages,
+               recommend, report, results, rows, suite, table, trackings)
 
 
 class Transcript:
@@ -24,7 +24,8 @@ def complain(text):
 
 def print_list(say):
     for title, names in (("workloads", {name: w.summary for name, w in catalog.WORKLOADS.items()}),
-                         ("modes", {name: "" for name in catalog.MODES}), ("peers", catalog.PEERS)):
+                         ("modes", {name: "" for name in catalog.MODES}), ("trackings", catalog.TRACKINGS),
+                         ("peers", catalog.PEERS)):
         say(f"{title}:")
         for name, text in names.items():
             say(f"  {name.ljust(14)}{text}".rstrip())
@@ -113,6 +114,7 @@ def run_suite(options):
     say = transcript.say
     folder = prepare(options, say)
     suite.settle_modes(options, folder)
+    suite.settle_trackings(options, folder)
     description = describe(options)
     versions = suite.versions(folder, options)
     suite.say_block(say, table.header(description, versions))
@@ -121,14 +123,15 @@ def run_suite(options):
     bystanders = machine.Bystanders()
     outcome = suite.measure_workloads(options, folder, document, say)
     suite.say_block(say, table.utilisation_table(outcome))
+    costs, grown = suite.measure_trackings(options, folder, document, say, outcome)
     measurements = suite.measure_heap_sizes(options, folder, document, say)
     suite.say_block(say, table.best_table(outcome))
-    suite.say_block(say, suite.claim_lines(outcome))
+    suite.say_block(say, suite.claim_lines(outcome, costs, grown))
     document["other_processes_share"] = bystanders.share()
     say(footer(bystanders, start_s))
     write_results(paths, document, transcript,
-                  lambda: report.page(description, versions, outcome, measurements))
-    return 1 if suite.has_failures(outcome) else 0
+                  lambda: report.page(description, versions, outcome, measurements, costs=costs, grown=grown))
+    return 1 if suite.has_failures(outcome, costs, grown) else 0
 
 
 def run_program(options):
@@ -155,7 +158,7 @@ def run_program(options):
     suite.say_block(say, advice)
     say(footer(bystanders, start_s))
     document = results.start(description, versions, options)
-    results.add_workload(document, workload, {}, measurement.runs)
+    document["workloads"].append(results.workload_entry(workload, {}, measurement.runs))
     if not options.report and not report.can_plot():
         paths.report = None
     write_results(paths, document, transcript, lambda: report.page(description, versions, outcome, [], advice))
@@ -201,13 +204,16 @@ def run_saved(options):
     description, versions = document["machine"], document["versions"]
     suite.say_block(say, table.header(description, versions))
     outcome, measurements = suite.say_saved(say, document, options.only)
+    costs, grown = trackings.from_saved(document, options.only), growth.from_json(document.get("growth"))
     suite.say_block(say, table.utilisation_table(outcome))
+    suite.say_block(say, trackings.table_lines(costs))
+    suite.say_block(say, growth.table_lines(grown))
     suite.say_block(say, heap_sizes.table_lines(measurements))
     suite.say_block(say, table.best_table(outcome))
-    suite.say_block(say, suite.claim_lines(outcome))
+    suite.say_block(say, suite.claim_lines(outcome, costs, grown))
     if options.report and options.report != "none":
         results.check_writable(options.report)
-        write_text(options.report, report.page(description, versions, outcome, measurements))
+        write_text(options.report, report.page(description, versions, outcome, measurements, costs=costs, grown=grown))
         say(f"report: {options.report}")
     return 0
 

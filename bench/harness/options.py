@@ -31,13 +31,6 @@ def parse_sizes(text):
     return tuple(parse_size(part) for part in text.split(","))
 
 
-def split_trackings(text):
-    try:
-        return tuple(choose("tracking", text.split(","), catalog.TRACKINGS))
-    except Unknown as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
 def split_names(texts):
     return [name for text in texts for name in text.split(",") if name]
 
@@ -64,6 +57,9 @@ def parser():
     p.add_argument("--quick", action="store_true", help="small sizes, few rounds: under two minutes")
     p.add_argument("--only", action="append", default=[], metavar="WORKLOAD", help="this workload; may be repeated")
     p.add_argument("--modes", action="append", default=[], metavar="MODE,...", help="modes of trefoil (default: all)")
+    p.add_argument("--trackings", action="append", default=[], metavar="TRACKING,...",
+                   help="ways to notice stores, a row each (default: auto; of PROGRAM: pages,none, which plain stores "
+                   "allow)")
     p.add_argument("--peers", action="append", default=[], metavar="PEER,...",
                    help="what to compare with (default: all; 'none': trefoil alone)")
     p.add_argument("--repeat", type=parse_positive, metavar="N", help="rounds of each workload")
@@ -79,17 +75,19 @@ def parser():
                    help="write table, report and every run to bench/results/NAME.* as well (default: the date)")
     p.add_argument("--no-heap-sizes", dest="heap_sizes", action="store_false",
                    help="leave out the runs with heaps of several sizes")
+    p.add_argument("--no-tracking-costs", dest="tracking_costs", action="store_false",
+                   help="leave out the runs under each tracking")
+    p.add_argument("--no-growth", dest="growth", action="store_false",
+                   help="leave out the runs of 'live' with heaps of several sizes, the largest of 4G")
     p.add_argument("--from", dest="source", metavar="FILE.json",
                    help="measure nothing: print the tables of that run, and write its report to --report")
     p.add_argument("--compare", metavar="OLD.json",
                    help="run the programs of that run and those of this build in pairs; tell what changed beyond noise")
-    p.add_argument("--trackings", type=split_trackings, default=("pages", "none"), metavar="TRACKING,...",
-                   help="of PROGRAM: ways to notice its stores (default: pages,none, which plain stores allow)")
     p.add_argument("--nurseries", type=parse_sizes, default=(0,), metavar="SIZE,...",
                    help="of PROGRAM: nursery sizes (default: what the library chooses)")
     p.add_argument("--input", metavar="FILE", help="of PROGRAM: its standard input (default: nothing)")
     p.add_argument("--build", metavar="DIR", help="build directory (default: build/bench of the source tree)")
-    p.add_argument("--list", action="store_true", help="list workloads, modes and peers")
+    p.add_argument("--list", action="store_true", help="list workloads, modes, trackings and peers")
     return p
 
 
@@ -103,8 +101,12 @@ def split_program(arguments):
     return arguments[:place], arguments[place + 1:]
 
 
+def default_trackings(program):
+    return catalog.PLAIN_TRACKINGS if program is not None else ("auto",)
+
+
 def parse(arguments):
-    """The options, with only, modes and peers checked and expanded. Raises Unknown."""
+    """The options, with only, modes, trackings and peers checked and expanded. Raises Unknown."""
     arguments, program = split_program(arguments)
     options = parser().parse_args(arguments)
     options.program = program
@@ -113,6 +115,9 @@ def parse(arguments):
     options.only = choose("workload", split_names(options.only), catalog.WORKLOADS)
     options.modes_named = bool(options.modes)
     options.modes = choose("mode", split_names(options.modes), catalog.MODES)
+    trackings = split_names(options.trackings)
+    options.trackings_named = bool(trackings)
+    options.trackings = choose("tracking", trackings or default_trackings(program), catalog.TRACKINGS)
     peers = split_names(options.peers)
     options.peers = [] if peers == ["none"] else choose("peer", peers, catalog.PEERS)
     options.processors = processors()
@@ -136,6 +141,14 @@ def marker_counts(options, workload):
     return list(dict.fromkeys(counts))
 
 
+def trefoil(mode, markers, trackings, nurseries=(0,)):
+    """A row for each tracking and nursery of a mode that has such things, else one."""
+    if not catalog.is_tracked(mode):
+        return [catalog.Configuration("trefoil", mode, markers)]
+    return [catalog.Configuration("trefoil", mode, markers, None if tracking == "auto" else tracking, nursery_bytes)
+            for tracking in trackings for nursery_bytes in nurseries]
+
+
 def collectors(options, markers):
     """Every collector, trefoil in each mode, with this number of markers."""
     found = [catalog.Configuration("trefoil", mode, markers) for mode in options.modes]
@@ -143,10 +156,24 @@ def collectors(options, markers):
                     for peer in options.peers if peer in catalog.COLLECTORS]
 
 
+def can_run(workload, configuration):
+    """The example programs promise no barriers."""
+    return workload.program is None or configuration.tracking != "barrier"
+
+
+def left_out(options, workload):
+    """{what has no row: why}"""
+    found = {peer: why for peer, why in workload.left_out.items() if peer in options.peers}
+    for mode in options.modes:
+        found.update({c.label(): catalog.PLAIN_STORES for c in trefoil(mode, 0, options.trackings)
+                      if not can_run(workload, c)})
+    return found
+
+
 def configurations(options, workload):
-    """What runs this workload, trefoil first; peers that it leaves out are absent."""
-    found = [catalog.Configuration("trefoil", mode, n)
-             for mode in options.modes for n in marker_counts(options, workload)]
+    """What runs this workload, trefoil first; what it leaves out is absent."""
+    found = [c for mode in options.modes for n in marker_counts(options, workload)
+             for c in trefoil(mode, n, options.trackings) if can_run(workload, c)]
     for peer in options.peers:
         if peer in workload.left_out:
             continue

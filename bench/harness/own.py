@@ -8,10 +8,9 @@ import os
 import shlex
 import time
 
-from . import catalog, launch, linkage, schedule
+from . import catalog, launch, linkage, options as option, schedule
 
 ROUNDS, QUICK_ROUNDS = 5, 2
-PLAIN_TRACKINGS = ("pages", "none")  # those under which plain C stores are enough
 NO_STATISTICS = ("wrote no statistics file: it never allocates from trefoil, or it ends without its exit functions "
                  "(_exit, exec)")
 
@@ -21,25 +20,9 @@ def rounds(options):
 
 
 def configurations(options):
-    """A row each. Mark-sweep tracks nothing and has no nursery."""
-    found = []
-    for markers in options.markers or (options.processors,):
-        for mode in options.modes:
-            is_tracked = mode != "mark-sweep"
-            found += [catalog.Configuration("trefoil", mode, markers, tracking, nursery_bytes)
-                      for tracking in (options.trackings if is_tracked else (None,))
-                      for nursery_bytes in (options.nurseries if is_tracked else (0,))]
-    return found
-
-
-def difference(configuration, report):
-    """Why a run was not what was asked for, as the library tells; None if it was."""
-    if report["mode"] != configuration.mode:
-        return f"its library (trefoil {report['version']}) has no mode {configuration.mode}"
-    if configuration.tracking and report["tracking"] != configuration.tracking:
-        return (f"tracking by {configuration.tracking} is not to be had in mode {configuration.mode} here: it ran with "
-                f"tracking {report['tracking']}")
-    return None
+    """A row each."""
+    return [c for markers in options.markers or (options.processors,) for mode in options.modes
+            for c in option.trefoil(mode, markers, options.trackings, options.nurseries)]
 
 
 def workload_of(command):
@@ -67,7 +50,7 @@ class Measurement:
 
     def settle(self, configuration, run, progress):
         """A configuration that does not exist is left out, or fails if it was asked for by name."""
-        reason = run["report"] and difference(configuration, run["report"])
+        reason = run["report"] and launch.difference(configuration, run["report"])
         if reason and not self.options.modes_named:
             del self.runs[configuration]
             progress.drop(configuration)

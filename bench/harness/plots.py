@@ -108,17 +108,22 @@ def ratios(name, title, outcome, value, reference):
 
 # ---- One workload ----
 
-def pause_lines(rows):
+def pause_points(lengths_ns):
     """Length in ms at each percentile that the number of pauses can tell, and the longest at the right."""
+    told = [percent for percent in PERCENTILES if len(lengths_ns) * (100 - percent) >= 100]
+    points = [(-math.log10(1 - percent / 100), f.percentile(lengths_ns, percent) / 1e6) for percent in told]
+    last = max((x for x, _ in points), default=0)
+    return points + [(max(last + 0.35, 0.65), max(lengths_ns) / 1e6)]
+
+
+def pause_lines(rows):
+    """A line for the minor pauses of a row and one for its full ones; most have full ones only."""
     lines = []
     for row in foremost(rows):
-        if not row.pauses_ns:
-            continue
-        told = [percent for percent in PERCENTILES if len(row.pauses_ns) * (100 - percent) >= 100]
-        points = [(-math.log10(1 - percent / 100), f.percentile(row.pauses_ns, percent) / 1e6) for percent in told]
-        last = max((x for x, _ in points), default=0)
-        points.append((max(last + 0.35, 0.65), max(row.pauses_ns) / 1e6))
-        lines.append((label(row), style(row.configuration), points))
+        for kind, lengths_ns in ((", minor", row.minor_pauses_ns), (", full", row.full_pauses_ns)):
+            if lengths_ns:
+                name = label(row) + (kind if row.minor_pauses_ns else "")
+                lines.append((name, style(row.configuration), pause_points(lengths_ns)))
     return lines
 
 

@@ -1,15 +1,18 @@
-"""Which mode to choose for a program, from its rows, and why.
+"""Which mode to choose for a program, and under which tracking, from its rows, and why.
 
 The rule: the fastest mode; where others are as fast within noise (their ranges of times overlap, and the medians are
-less than 5 % apart), of these the one with the shortest longest pause, or with less memory where pauses are alike.
+less than 5 % apart), of these the one with the shortest longest pause; where these are alike, that with the lowest
+99th percentile of pauses (many minor ones and a few full ones are told by neither alone), or with less memory.
 What is better elsewhere is named beside it, with its price.
 """
+from . import figures as f
 from .table import significant
 
 AS_FAST = 1.05
 MUCH_SHORTER = 0.8  # a difference in pauses or memory that is worth naming
 HIGH_PAUSE_SHARE = 0.25
-PAUSES, MEMORY = "longest pause", "peak memory"
+PAUSES, MOST_PAUSES, MEMORY = "longest pause", "99th percentile of pauses", "peak memory"
+WISHES = {PAUSES: "short pauses matter", MOST_PAUSES: "short pauses matter", MEMORY: "memory matters"}
 
 
 def longest_pause_ns(row):
@@ -17,11 +20,13 @@ def longest_pause_ns(row):
 
 
 def measure(row, what):
+    if what == MOST_PAUSES:
+        return f.percentile(row.pauses_ns, 99) if row.pauses_ns else 0
     return longest_pause_ns(row) if what == PAUSES else row.peak.median
 
 
 def written(value, what):
-    return f"{significant(value / 1e6)} {'ms' if what == PAUSES else 'MB'}"
+    return f"{significant(value / 1e6)} {'MB' if what == MEMORY else 'ms'}"
 
 
 def as_fast_as(fastest, row):
@@ -29,10 +34,10 @@ def as_fast_as(fastest, row):
 
 
 def choose(candidates):
-    """(row, what decided between it and rows as fast: None, PAUSES or MEMORY)."""
+    """(row, what decided between it and rows as fast: None or one of WISHES)."""
     fastest = min(candidates, key=lambda row: row.time.median)
     near = [row for row in candidates if as_fast_as(fastest, row)]
-    for what in (PAUSES, MEMORY):
+    for what in WISHES:
         best = min(near, key=lambda row: measure(row, what))
         if any(measure(best, what) < measure(row, what) * MUCH_SHORTER for row in near if row is not best):
             return best, what
@@ -57,15 +62,25 @@ def reason(chosen, what, candidates):
 
 
 def alternatives(chosen, candidates):
-    for what in (PAUSES, MEMORY):
+    told = set()
+    for what, wish in WISHES.items():
         best = min(candidates, key=lambda row: measure(row, what))
-        if best is chosen or measure(best, what) >= measure(chosen, what) * MUCH_SHORTER:
+        is_better = measure(best, what) < measure(chosen, what) * MUCH_SHORTER
+        if best is chosen or not is_better or (wish, best.configuration) in told:
             continue
+        told.add((wish, best.configuration))
         price = (best.time.median / chosen.time.median - 1) * 100
-        wish = "short pauses matter" if what == PAUSES else "memory matters"
         yield (f"If {wish} more than time: {label(best)}: {what} "
                f"{written(measure(best, what), what)} against {written(measure(chosen, what), what)}, "
                f"for {price:.0f} % more time.")
+
+
+def pauses_text(row):
+    """Minor and full pauses apart."""
+    kinds = [f"{name} pauses up to {written(max(lengths_ns), PAUSES)} (p99 "
+             f"{written(f.percentile(lengths_ns, 99), PAUSES)})"
+             for name, lengths_ns in (("minor", row.minor_pauses_ns), ("full", row.full_pauses_ns)) if lengths_ns]
+    return ", ".join(kinds + [f"{pause_share(row) * 100:.0f} % of its time in pauses"]) if kinds else "no pause"
 
 
 def pause_share(row):
@@ -102,9 +117,7 @@ def lines(rows):
         chosen, what = choose(candidates)
         why = reason(chosen, what, candidates)
     yield f"Recommendation: {label(chosen)}: {why}."
-    pause = longest_pause_ns(chosen)
-    pauses = f"longest pause {written(pause, PAUSES)}, {pause_share(chosen) * 100:.0f} % of its time in pauses"
     yield (f"  {setting(chosen.configuration)}: {significant(chosen.time.median / 1e9)} s, peak memory "
-           f"{written(chosen.peak.median, MEMORY)}, {pauses if pause else 'no pause'}.")
+           f"{written(chosen.peak.median, MEMORY)}, {pauses_text(chosen)}.")
     yield from (f"  {text}" for text in alternatives(chosen, candidates))
     yield from (f"  {text}" for text in remarks(chosen))

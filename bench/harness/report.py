@@ -6,7 +6,7 @@ each workload.
 import math
 from html import escape
 
-from . import figures as f, gnuplot, plots, table
+from . import gnuplot, growth, plots, table, trackings
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #ffffff; --ink: #1d2126; --quiet: #606873; --grid: #c9cdd3; --best: #d9efdc;
@@ -134,19 +134,19 @@ def measure_table(outcome, what):
 
 
 def detail_row(row):
-    pauses = [f.percentile(row.pauses_ns, percent) / 1e6 for percent in (50, 99, 99.9, 100)] if row.pauses_ns else []
     numbers = [row.time and row.time.median / 1e9, row.cpu and row.cpu.median / 1e9,
                row.peak and row.peak.median / 1e6, row.mean and row.mean.median / 1e6,
                row.collections.median if row.collections and row.configuration.markers else None]
-    numbers += (pauses or [None] * 4) + [row.time_overhead, row.cpu_overhead]
+    numbers += table.pauses_ms(row) + [row.time_overhead, row.cpu_overhead]
     cells = "".join(f"<td>{table.number_cell(number)}</td>" for number in numbers)
     failure = f"<td>FAILED: {escape(row.failure)}</td>" if row.failure else ""
     return f"<tr><td>{escape(row.configuration.label())}</td>{cells}{failure}</tr>"
 
 
 def detail_table(rows):
-    heads = ("", "time,&nbsp;s", "cpu,&nbsp;s", "peak,&nbsp;MB", "mean,&nbsp;MB", "collections", "pause p50, ms", "p99",
-             "p99.9", "longest", "time over least", "cpu over least")
+    heads = ("", "time,&nbsp;s", "cpu,&nbsp;s", "peak,&nbsp;MB", "mean,&nbsp;MB", "collections",
+             "minor pauses p50, ms", "p99", "longest", "full pauses p50, ms", "p99", "longest", "time over least",
+             "cpu over least")
     return ("<div class='wide'><table><thead><tr>" + "".join(f"<th>{head}</th>" for head in heads) +
             "</tr></thead><tbody>" + "".join(detail_row(row) for row in rows) + "</tbody></table></div>")
 
@@ -187,7 +187,19 @@ def heap_section(measurements):
             f"<div class='row'>{''.join(drawn)}</div>")
 
 
-def page(description, versions, outcome, measurements, advice=()):
+def section_table(module, measured):
+    """The table of a section that has it as cells: its title, its notes. Nothing of nothing measured."""
+    if measured is None:
+        return ""
+    heading, *lines = module.cells(measured)
+    heads = "".join(f"<th>{escape(cell)}</th>" for cell in heading)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>" for line in lines)
+    notes = "".join(f"<p class='quiet'>{escape(line)}</p>" for line in module.note_lines(measured))
+    return (f"<h3>{escape(module.HEADING)}</h3><p class='quiet'>{escape(module.TITLE)}</p><div class='wide'><table>"
+            f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>{notes}")
+
+
+def page(description, versions, outcome, measurements, advice=(), costs=None, grown=None):
     """The whole file as text. Raises NoPlots."""
     if not can_plot():
         raise NoPlots("the report needs gnuplot (package gnuplot-nox); --report none does without")
@@ -197,7 +209,8 @@ def page(description, versions, outcome, measurements, advice=()):
     try:
         body = ["<h1>trefoil: bench/run</h1>", head, "<h2>Which is best at what</h2><ul class='verdict'>",
                 *(f"<li>{text}</li>" for text in verdicts), "</ul>", overview(outcome), "<h2>Figures</h2>",
-                *(measure_table(outcome, what) for what in VALUES), heap_section(measurements),
+                *(measure_table(outcome, what) for what in VALUES), section_table(trackings, costs),
+                section_table(growth, grown), heap_section(measurements),
                 "<h2>Each workload</h2>", f"<p class='quiet'>{OVER_LEAST}</p>",
                 *(workload_section(name, parameters, rows) for name, (parameters, rows) in outcome.items())]
     except gnuplot.Failed as error:

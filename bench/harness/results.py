@@ -1,6 +1,8 @@
 """The JSON file of a run: everything that was measured, run by run, so that any figure can be computed again."""
 import json
 
+from . import catalog, rows
+
 FORMAT = "trefoil-bench"
 FORMAT_VERSION = 2
 
@@ -19,6 +21,8 @@ def start(description, versions, options, source=None):
         "programs": {"id": "", "folder": None},
         "quick": options.quick,
         "workloads": [],
+        "trackings": {"left_out": {}, "workloads": []},
+        "growth": None,
         "heap_sizes": [],
     }
 
@@ -38,15 +42,24 @@ def load(path):
     return document
 
 
-def add_workload(document, workload, parameters, runs):
-    document["workloads"].append({
+def workload_entry(workload, parameters, runs, left_out=None):
+    return {
         "name": workload.name,
         "summary": workload.summary,
         "parameters": parameters,
-        "left_out": workload.left_out,
+        "left_out": left_out or {},
         "configurations": [{**configuration._asdict(), "runs": list_of_runs}
                            for configuration, list_of_runs in runs.items()],
-    })
+    }
+
+
+def from_entry(entry):
+    """(parameters, rows)"""
+    return entry["parameters"], rows.make_rows(runs_of(entry))
+
+
+def runs_of(entry):
+    return {catalog.from_saved(saved): saved["runs"] for saved in entry["configurations"]}
 
 
 def check_writable(path):

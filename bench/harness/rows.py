@@ -28,8 +28,12 @@ class Row:
     peak: Optional[f.Spread] = None  # bytes, of the process
     mean: Optional[f.Spread] = None  # bytes resident, over the time of the process
     collections: Optional[f.Spread] = None
-    pauses_ns: list = field(default_factory=list)
+    pauses_ns: list = field(default_factory=list)  # of both kinds
+    minor_pauses_ns: list = field(default_factory=list)
     full_pauses_ns: list = field(default_factory=list)
+    tracking: Optional[str] = None  # what stores were noticed by, as the library told
+    times: dict = field(default_factory=dict)  # round: ns
+    peaks: dict = field(default_factory=dict)  # round: bytes
     figures: dict = field(default_factory=dict)  # name: Spread
     time_ratio: dict = field(default_factory=dict)  # reference peer: Spread
     peak_ratio: dict = field(default_factory=dict)
@@ -115,13 +119,16 @@ def make_row(configuration, all_runs):
     runs = all_runs[configuration]
     failures = [run["failure"] for run in runs if run["failure"]]
     row = Row(configuration, failures[0] if failures else None, len(failures))
-    row.time = f.spread(times_ns(runs).values())
+    row.times, row.peaks = times_ns(runs), peaks_bytes(runs)
+    row.time = f.spread(row.times.values())
     row.cpu = f.spread(cpu_times_ns(runs).values())
-    row.peak = f.spread(peaks_bytes(runs).values())
+    row.peak = f.spread(row.peaks.values())
     row.mean = f.spread(means_bytes(runs).values())
     row.collections = f.spread(collections_of(run["report"]) for run in good(runs).values())
     row.pauses_ns = pauses_ns(runs)
+    row.minor_pauses_ns = pauses_ns(runs, (MINOR,))
     row.full_pauses_ns = pauses_ns(runs, (FULL,))
+    row.tracking = next((run["report"].get("tracking") for run in good(runs).values()), None)
     row.figures = figure_spreads(runs)
     row.utilisation = utilisation.curve(timelines(runs))
     row.table_utilisation = utilisation.curve(timelines(runs), utilisation.TABLE_WINDOWS_NS)
@@ -131,8 +138,8 @@ def make_row(configuration, all_runs):
         reference = reference_of(peer, configuration, all_runs)
         if reference is None:
             continue
-        row.time_ratio[peer] = f.paired_ratio(times_ns(runs), times_ns(all_runs[reference]))
-        row.peak_ratio[peer] = f.paired_ratio(peaks_bytes(runs), peaks_bytes(all_runs[reference]))
+        row.time_ratio[peer] = f.paired_ratio(row.times, times_ns(all_runs[reference]))
+        row.peak_ratio[peer] = f.paired_ratio(row.peaks, peaks_bytes(all_runs[reference]))
     return row
 
 

@@ -6,6 +6,7 @@ import glob
 import os
 import sys
 import time
+from typing import NamedTuple
 
 from . import build, catalog, launch, options as option
 
@@ -53,13 +54,19 @@ class Progress:
             self.stream.flush()
 
 
-def tasks(options):
+class Series(NamedTuple):
+    """What is run of a workload."""
+    workload: catalog.Workload
+    configurations: list
+    rounds: int
+
+
+def tasks(options, all_series):
     """(key, guess of seconds, count) for all that will run."""
-    for name in options.only:
-        workload = catalog.WORKLOADS[name]
-        shrink = 0.1 if options.quick else 1
-        for configuration in option.configurations(options, workload):
-            yield (name, configuration), workload.seconds * shrink, option.rounds(options, workload)
+    shrink = 0.1 if options.quick else 1
+    for series in all_series:
+        for configuration in series.configurations:
+            yield (series.workload.name, configuration), series.workload.seconds * shrink, series.rounds
 
 
 def scheme_scripts():
@@ -76,7 +83,9 @@ class Runner:
         self.launcher = launcher or os.path.join(folder, "launch")
 
     def command(self, name, configuration, parameters):
-        program = os.path.join(self.folder, f"{name}-{configuration.peer}")
+        """Barriers are promised by programs of their own."""
+        suffix = "-barrier" if configuration.tracking == "barrier" else ""
+        program = os.path.join(self.folder, f"{name}-{configuration.peer}{suffix}")
         return [program] + [f"{key}={value}" for key, value in parameters.items()]
 
     def program_command(self, workload, configuration, parameters):
@@ -93,11 +102,16 @@ class Runner:
         return launch.run(self.launcher, command, configuration, warm_bytes, self.options.limit, is_program=True)
 
     def run_once(self, workload, configuration, warm_bytes, parameters=None):
-        """parameters: None takes those of the options."""
+        """parameters: None takes those of the options. A run in another mode than was asked for has failed."""
         if parameters is None:
             parameters = option.parameters(self.options, workload)
-        if workload.program:
-            return self.run_program(workload, configuration, warm_bytes, parameters)
+        start = self.run_program if workload.program else self.run_on_shim
+        run = start(workload, configuration, warm_bytes, parameters)
+        if run["failure"] is None:
+            run["failure"] = launch.difference(configuration, run["report"])
+        return run
+
+    def run_on_shim(self, workload, configuration, warm_bytes, parameters):
         empty_peak_bytes = None
         if workload.above_empty:
             empty = self.run_once(catalog.EMPTY, configuration, 0)
@@ -110,19 +124,19 @@ class Runner:
             catalog.derive_figures(run, empty_peak_bytes)
         return run
 
-    def run_workload(self, workload):
+    def run_series(self, series):
         """{configuration: [run, ...]} with one run a round.
 
         A configuration that failed twice is not tried again: its reason is known, and a failure is often a time-out.
         """
-        configurations = option.configurations(self.options, workload)
-        runs = {configuration: [] for configuration in configurations}
+        workload = series.workload
+        runs = {configuration: [] for configuration in series.configurations}
         warm_bytes = workload.warm_bytes // (8 if self.options.quick else 1)
         if workload.program:
-            self.read_files(workload, configurations)
+            self.read_files(workload, series.configurations)
         try:
-            for number in range(option.rounds(self.options, workload)):
-                warm_bytes = self.run_round(workload, number, runs, warm_bytes)
+            for number in range(series.rounds):
+                warm_bytes = self.run_round(series, number, runs, warm_bytes)
         finally:
             self.progress.clear()
         compare_outputs(runs)
@@ -134,15 +148,15 @@ class Runner:
             if self.run_once(workload, configuration, 0)["failure"] is None:
                 return
 
-    def run_round(self, workload, number, runs, warm_bytes):
+    def run_round(self, series, number, runs, warm_bytes):
         """Adds a run to each configuration's. Returns how much memory to warm from now on: the largest peak so far."""
-        rounds = option.rounds(self.options, workload)
+        workload = series.workload
         for configuration, earlier in runs.items():
             key = (workload.name, configuration)
             if sum(run["failure"] is not None for run in earlier) >= 2:
                 self.progress.finished(key, 0)
                 continue
-            self.progress.show(f"{workload.name}: {configuration.label()}, round {number + 1} of {rounds}")
+            self.progress.show(f"{workload.name}: {configuration.label()}, round {number + 1} of {series.rounds}")
             start_s = time.monotonic()
             run = self.run_once(workload, configuration, warm_bytes)
             earlier.append(run)

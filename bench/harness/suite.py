@@ -2,7 +2,8 @@
 import os
 import subprocess
 
-from . import build, catalog, claims, heap_sizes, options as option, results, rows, schedule, table
+from . import (build, catalog, claims, growth, heap_sizes, options as option, results, rows, schedule, table,
+               trackings)
 
 
 def modes_of_build(folder):
@@ -25,43 +26,77 @@ def settle_modes(options, folder):
     options.modes = [mode for mode in options.modes if mode in available]
 
 
+def plain_runner(folder, options):
+    return schedule.Runner(folder, options, schedule.Progress([]))
+
+
+def absent_trackings(folder, options, names):
+    """{tracking: why} of those that cannot be had on this machine."""
+    found = {}
+    for name in names if "generational" in options.modes else ():
+        configuration, = option.trefoil("generational", 1, (name,))
+        reason = plain_runner(folder, options).run_once(catalog.EMPTY, configuration, 0)["failure"]
+        if reason:
+            found[name] = reason
+    return found
+
+
+def settle_trackings(options, folder):
+    """Raises Unknown for a tracking that was named and is not there."""
+    for name, why in absent_trackings(folder, options, options.trackings).items():
+        raise option.Unknown(f"tracking {name}: {why}")
+
+
 def versions(folder, options):
-    """{name: version}, each as the program that uses it tells."""
+    """{name: version}, each as the program that uses it tells; and what AUTO comes to."""
     source = build.source_version()
-    runner = schedule.Runner(folder, options, schedule.Progress([]))
     found = {}
     for peer in ["trefoil"] + options.peers:
-        configuration = catalog.Configuration(peer, options.modes[0] if peer == "trefoil" else None, 1)
-        run = runner.run_once(catalog.EMPTY, configuration, 0)
+        configuration = catalog.Configuration(peer, options.modes[-1] if peer == "trefoil" else None, 1)
+        run = plain_runner(folder, options).run_once(catalog.EMPTY, configuration, 0)
         found[peer] = run["report"]["version"] if run["report"] else f"does not run: {run['failure']}"
-    if source:
-        found["trefoil"] += f" ({source})"
+        if peer == "trefoil" and source:
+            found[peer] += f" ({source})"
+        if run["report"] and peer == "trefoil" and catalog.is_tracked(configuration.mode):
+            found["auto tracking"] = run["report"]["tracking"]
     found["compiler"] = build.compiler_version()
     return found
 
 
 def measure_workloads(options, folder, document, say):
     """Runs every workload and prints its table. Result: {workload: (parameters, rows)}."""
-    runner = schedule.Runner(folder, options, schedule.Progress(schedule.tasks(options)))
+    all_series = [schedule.Series(workload, option.configurations(options, workload), option.rounds(options, workload))
+                  for workload in map(catalog.WORKLOADS.get, options.only)]
+    runner = schedule.Runner(folder, options, schedule.Progress(schedule.tasks(options, all_series)))
     outcome = {}
-    for name in options.only:
-        workload = catalog.WORKLOADS[name]
-        parameters = option.parameters(options, workload)
-        runs = runner.run_workload(workload)
-        results.add_workload(document, workload, parameters, runs)
+    for series in all_series:
+        workload, parameters = series.workload, option.parameters(options, series.workload)
+        runs, left_out = runner.run_series(series), option.left_out(options, workload)
+        document["workloads"].append(results.workload_entry(workload, parameters, runs, left_out))
         found = rows.make_rows(runs)
-        outcome[name] = (parameters, found)
-        left_out = {peer: why for peer, why in workload.left_out.items() if peer in options.peers}
-        say_workload(say, workload, parameters, option.rounds(options, workload), found, left_out)
+        outcome[workload.name] = (parameters, found)
+        say_workload(say, workload, parameters, series.rounds, found, left_out)
     return outcome
+
+
+def measure_trackings(options, folder, document, say, outcome):
+    """Result: (Costs, Growth), each None if it is not wanted. outcome: of the workloads."""
+    runner, costs, grown = plain_runner(folder, options), trackings.from_suite(options, outcome), None
+    absent = absent_trackings(folder, options, trackings.COMPARED)
+    if trackings.is_wanted(options):
+        costs = trackings.measure(runner, document, absent)
+    say_block(say, trackings.table_lines(costs))
+    if growth.is_wanted(options):
+        grown = growth.measure(runner, document, absent)
+    say_block(say, growth.table_lines(grown))
+    return costs, grown
 
 
 def measure_heap_sizes(options, folder, document, say):
     """Result: [Measurement, ...]."""
     if not options.heap_sizes:
         return []
-    runner = schedule.Runner(folder, options, schedule.Progress([]))
-    measurements = heap_sizes.measure_all(runner)
+    measurements = heap_sizes.measure_all(plain_runner(folder, options))
     document["heap_sizes"] = [heap_sizes.as_json(measurement) for measurement in measurements]
     say_block(say, heap_sizes.table_lines(measurements))
     return measurements
@@ -87,7 +122,7 @@ def say_saved(say, document, only):
         name = entry["name"]
         if name in catalog.WORKLOADS and name not in only:
             continue
-        runs = {catalog.from_saved(saved): saved["runs"] for saved in entry["configurations"]}
+        runs = results.runs_of(entry)
         found = rows.make_rows(runs)
         outcome[name] = (entry["parameters"], found)
         workload = catalog.WORKLOADS.get(name) or catalog.Workload(name, entry["summary"], {}, {}, 0, 0)
@@ -97,12 +132,14 @@ def say_saved(say, document, only):
     return outcome, [measurement for measurement in measurements if measurement]
 
 
-def claim_lines(outcome):
-    told = claims.check(outcome)
+def claim_lines(outcome, costs, grown):
+    told = claims.check(outcome, costs, grown)
     if told:
         yield "What the project promises:"
-        yield from ("  " + line for line in table.align([claims.cells(claim, value) for claim, value in told], left=2))
+        yield from ("  " + line for line in table.align([claims.cells(one) for one in told], left=2))
 
 
-def has_failures(outcome):
-    return any(row.failure for _, found in outcome.values() for row in found)
+def has_failures(outcome, costs=None, grown=None):
+    """Whether any run failed. costs, grown: None counts as nothing."""
+    return (any(row.failure for _, found in outcome.values() for row in found) or
+            bool(costs and costs.failures()) or bool(grown and grown.failures()))

@@ -32,11 +32,13 @@ def span(spread, divisor):
     return significant(spread.median / divisor), f"{low}-{high}" if spread.count > 1 else ""
 
 
-def pause_cells(lengths_ns):
-    if not lengths_ns:
-        return ["-"] * 4
-    values = [f.percentile(lengths_ns, percent) for percent in (50, 99, 99.9, 100)]
-    return [significant(value / 1e6) for value in values]
+def pauses_ms(row):
+    """[p50, p99, longest] of minor pauses, then of full ones; None where there are none.
+
+    Never of both together: the many would hide the few.
+    """
+    return [f.percentile(lengths_ns, percent) / 1e6 if lengths_ns else None
+            for lengths_ns in (row.minor_pauses_ns, row.full_pauses_ns) for percent in (50, 99, 100)]
 
 
 def number_cell(value):
@@ -60,7 +62,7 @@ def row_cells(row, columns, with_markers, references):
     mean, _ = span(row.mean, 1e6)
     cells = [row.configuration.label(with_markers), time, time_range, cpu, peak, mean]
     cells.append(f"{row.collections.median:.0f}" if row.collections and row.configuration.markers else "-")
-    cells += pause_cells(row.pauses_ns)
+    cells += [number_cell(value) for value in pauses_ms(row)]
     cells += [number_cell(row.time_overhead), number_cell(row.cpu_overhead)]
     cells += [column_cell(row, column) for column in columns]
     for peer in references:
@@ -69,8 +71,9 @@ def row_cells(row, columns, with_markers, references):
 
 
 def headings(columns, references):
-    first = ["", "time", "", "cpu", "peak", "mean", "coll.", "pause", "", "", "", "/least", ""] + [""] * len(columns)
-    second = ["", "s", "min-max", "s", "MB", "MB", "", "p50 ms", "p99", "p99.9", "max", "time", "cpu"]
+    first = ["", "time", "", "cpu", "peak", "mean", "coll.", "minor", "pauses", "", "full", "pauses", "", "/least", ""]
+    first += [""] * len(columns)
+    second = ["", "s", "min-max", "s", "MB", "MB", "", "p50 ms", "p99", "max", "p50 ms", "p99", "max", "time", "cpu"]
     second += [column.heading for column in columns]
     for peer in references:
         first += [f"/{peer}", ""]

@@ -1,5 +1,5 @@
 """Made-up results with every mode and every peer, for tests of what is shown of results."""
-from harness import catalog, heap_sizes, rows
+from harness import catalog, growth, heap_sizes, rows
 
 MS = 10**6
 CONFIGURATIONS = tuple(catalog.Configuration("trefoil", mode, 2) for mode in catalog.MODES) + (
@@ -10,14 +10,15 @@ MACHINE = {"processor": "made up", "processors": 2, "memory_bytes": 1 << 34, "ke
 VERSIONS = {"trefoil": "0.1.0"}
 
 
-def a_run(wall_ms, peak_mb=100, pauses_ms=(), failure=None):
-    """Pauses follow each other with 10 ms between them."""
+def a_run(wall_ms, peak_mb=100, pauses_ms=(), failure=None, minor_ms=(), tracking="none"):
+    """Pauses, full ones and then minor ones, follow each other with 10 ms between them."""
     pauses, at_ns = [], 5 * MS
-    for length_ms in pauses_ms:
-        pauses.append([1, at_ns, int(length_ms * MS)])
+    for kind, length_ms in [(rows.FULL, ms) for ms in pauses_ms] + [(rows.MINOR, ms) for ms in minor_ms]:
+        pauses.append([kind, at_ns, int(length_ms * MS)])
         at_ns += int(length_ms * MS) + 10 * MS
-    report = {"wall_ns": wall_ms * MS, "cpu_ns": wall_ms * MS * 1.2, "allocations": 10, "minor_collections": 0,
-              "full_collections": len(pauses), "pauses": pauses, "mode": "mark-sweep", "version": "0.1.0"}
+    report = {"wall_ns": wall_ms * MS, "cpu_ns": wall_ms * MS * 1.2, "allocations": 10,
+              "minor_collections": len(minor_ms), "full_collections": len(pauses_ms), "pauses": pauses,
+              "mode": "mark-sweep", "tracking": tracking, "version": "0.1.0"}
     return {"failure": failure, "wall_ns": wall_ms * MS, "user_ns": wall_ms * MS, "system_ns": 0, "output": "",
             "peak_bytes": peak_mb * MS, "mean_bytes": peak_mb * MS // 2, "figures": {},
             "report": None if failure else report}
@@ -35,6 +36,28 @@ def runs_of(factor):
 def outcome():
     return {name: ({"size": 1 << 20}, rows.make_rows(runs_of(factor)))
             for factor, name in enumerate(("binary-trees", "large-arrays"), 1)}
+
+
+def cost_runs(peak_mb=120, failures=()):
+    """One workload under each tracking but protect: 1 s in mark-sweep mode and 100 MB. failures: trackings."""
+    sweep = catalog.Configuration("trefoil", "mark-sweep", 2)
+    found = {sweep: [a_run(1000, 100), a_run(1000, 100)]}
+    for tracking, wall_ms in (("pages", 500), ("barrier", 400), ("none", 2000)):
+        failure = "killed" if tracking in failures else None
+        found[sweep._replace(mode="generational", tracking=tracking)] = [
+            a_run(wall_ms, peak_mb, tracking=tracking, failure=failure) for _ in range(2)]
+    return found
+
+
+def grown(sizes=growth.SIZES, more_ms=(0.1, 0.4, 1.6)):
+    """Minor pauses of 1 ms, and that much more at each size under pages when writes are scattered."""
+    made = growth.Growth()
+    for tracking in growth.TRACKINGS:
+        for place in growth.PLACES:
+            for size, ms in zip(sizes, more_ms):
+                grows = tracking == "pages" and place == "scattered"
+                made.runs[tracking, place, size] = [a_run(1000, minor_ms=[1 + ms * grows] * 3)]
+    return made
 
 
 def measurement():

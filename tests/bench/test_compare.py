@@ -62,7 +62,8 @@ class Rows(unittest.TestCase):
     def document(self):
         document = results.start(made_up.MACHINE, made_up.VERSIONS, option.parse([]))
         for name in ("binary-trees", "live"):
-            results.add_workload(document, catalog.WORKLOADS[name], {"size": 1}, made_up.runs_of(1))
+            entry = results.workload_entry(catalog.WORKLOADS[name], {"size": 1}, made_up.runs_of(1))
+            document["workloads"].append(entry)
         document["workloads"][0]["parameters"] = {"depth": 9}
         return document
 

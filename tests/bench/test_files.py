@@ -52,7 +52,7 @@ class Results(InFolder):
         workload = catalog.WORKLOADS["live-random"]
         configuration = catalog.Configuration("trefoil", "mark-sweep", 1)
         runs = {configuration: [{"failure": None, "figures": {"x": 1}}, {"failure": "killed", "figures": {}}]}
-        results.add_workload(document, workload, {"size": 1}, runs)
+        document["workloads"].append(results.workload_entry(workload, {"size": 1}, runs, workload.left_out))
         results.write(self.path, document)
         with open(self.path, encoding="utf-8") as file:
             read = json.load(file)

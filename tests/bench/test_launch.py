@@ -83,6 +83,16 @@ class Launch(unittest.TestCase):
         self.assertIsNone(run["failure"])
         self.assertEqual(run["report"]["pauses"], [[0, 1, 2]])
 
+    def test_a_run_in_another_mode_or_tracking_is_told(self):
+        report = {"mode": "generational", "tracking": "none", "version": "9"}
+        chosen = catalog.Configuration("trefoil", "generational", 1)
+        self.assertIsNone(launch.difference(chosen, report))
+        self.assertIsNone(launch.difference(chosen._replace(tracking="none"), report))
+        for other, message in (({"tracking": "pages"}, "tracking by pages is not to be had"),
+                               ({"mode": "mark-sweep"}, "has no mode mark-sweep")):
+            self.assertIn(message, launch.difference(chosen._replace(**other), report))
+        self.assertIsNone(launch.difference(ANY, {}))
+
     def test_a_statistics_file_that_is_absent_or_strange_is_a_failure(self):
         trefoil = catalog.Configuration("trefoil", "mark-sweep", 3)
         for script, message in (("true", "no statistics file: "),

@@ -42,14 +42,14 @@ class Names(unittest.TestCase):
 
     def test_unknown_names_list_the_known_ones(self):
         for flag, kind, known in (("--only", "workload", catalog.WORKLOADS), ("--modes", "mode", catalog.MODES),
-                                  ("--peers", "peer", catalog.PEERS)):
+                                  ("--peers", "peer", catalog.PEERS), ("--trackings", "tracking", catalog.TRACKINGS)):
             status, errors = run_main(flag, "nonesuch")
             self.assertEqual(status, 2)
             self.assertEqual(errors, f"bench/run: unknown {kind} 'nonesuch'; known: {', '.join(known)}\n")
 
     def test_bad_values(self):
         for arguments in (("--repeat", "0"), ("--repeat", "x"), ("--size", "1X"), ("--size", "0"), ("--markers", "1,0"),
-                          ("--limit", "-1"), ("--nonesuch",), ("stray",), ("--trackings", "x"), ("--nurseries", "4X"),
+                          ("--limit", "-1"), ("--nonesuch",), ("stray",), ("--nurseries", "4X"),
                           ("--",), ("--compare", "x.json", "--", "program")):
             status, errors = run_main(*arguments)
             self.assertEqual(status, 2, arguments)
@@ -83,7 +83,7 @@ class Names(unittest.TestCase):
         with contextlib.redirect_stdout(out):
             self.assertEqual(main.main(["--list"]), 0)
         words = out.getvalue().split()
-        for name in (*catalog.WORKLOADS, *catalog.MODES, *catalog.PEERS):
+        for name in (*catalog.WORKLOADS, *catalog.MODES, *catalog.TRACKINGS, *catalog.PEERS):
             self.assertIn(name, words)
 
     def test_json_file_that_cannot_be_written(self):
@@ -123,6 +123,27 @@ class Expansion(unittest.TestCase):
         labels = [c.label() for c in option.configurations(options, catalog.WORKLOADS["binary-trees"])]
         self.assertEqual(labels, ["trefoil mark-sweep, 2 markers", "malloc", "jemalloc", "mimalloc",
                                   "bdwgc, 2 markers"])
+
+    def test_generational_mode_has_the_tracking_that_the_library_chooses(self):
+        options = parse("--modes", "mark-sweep,generational", "--markers", "2", "--peers", "none")
+        labels = [c.label() for c in option.configurations(options, catalog.WORKLOADS["binary-trees"])]
+        self.assertEqual(labels, ["trefoil mark-sweep, 2 markers", "trefoil generational, 2 markers"])
+
+    def test_a_row_for_each_tracking(self):
+        options = parse("--modes", "mark-sweep,generational", "--markers", "2", "--peers", "none", "--trackings",
+                        "barrier,pages", "--trackings", "auto")
+        found = {name: [c.label(False) for c in option.configurations(options, catalog.WORKLOADS[name])]
+                 for name in ("binary-trees", "scheme")}
+        generational = ["trefoil generational", "trefoil generational, pages", "trefoil generational, barrier"]
+        self.assertEqual(found["binary-trees"], ["trefoil mark-sweep"] + generational)
+        self.assertEqual(found["scheme"], ["trefoil mark-sweep"] + generational[:2])
+        self.assertEqual(option.left_out(options, catalog.WORKLOADS["scheme"]),
+                         {"trefoil generational, barrier": catalog.PLAIN_STORES})
+
+    def test_a_program_runs_under_what_plain_stores_allow(self):
+        self.assertEqual(parse("--", "program").trackings, ["pages", "none"])
+        self.assertFalse(parse("--", "program").trackings_named)
+        self.assertEqual(parse().trackings, ["auto"])
 
     def test_peers_that_a_workload_leaves_out_have_a_reason(self):
         for workload in catalog.WORKLOADS.values():

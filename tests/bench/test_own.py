@@ -116,7 +116,7 @@ class Linkage(InFolder):
 
 
 def advice(*measured):
-    """measured: (configuration, wall_ms, peak_mb, pauses_ms) or (configuration, failure)."""
+    """measured: (configuration, wall_ms, peak_mb, pauses_ms[, failure, minor_ms]) or (configuration, failure)."""
     runs = {}
     for configuration, *values in measured:
         run = made_up.a_run(1, failure=values[0]) if len(values) == 1 else made_up.a_run(*values)
@@ -144,6 +144,24 @@ class Recommendation(unittest.TestCase):
                       "5.00 ms against 50.0 ms", text)
         text = advice((SWEEP, 500, 100, [5]), (GENERATIONAL, 500, 50, [5]))
         self.assertIn("its peak memory is 50.0 MB against 100 MB", text)
+
+    def test_minor_and_full_pauses_are_told_apart(self):
+        text = advice((SWEEP, 900, 100, [50]), (GENERATIONAL, 500, 90, [60], None, [1, 2]))
+        self.assertIn("minor pauses up to 2.00 ms (p99 2.00 ms), full pauses up to 60.0 ms (p99 60.0 ms), 13 % of its "
+                      "time in pauses", text)
+
+    def test_many_short_pauses_beside_a_long_one_are_worth_naming(self):
+        text = advice((SWEEP, 5000, 100, [50, 50]), (GENERATIONAL, 6000, 100, [50], None, [1] * 199))
+        self.assertIn("Recommendation: trefoil mark-sweep", text)
+        self.assertIn("If short pauses matter more than time: trefoil generational: 99th percentile of pauses 1.00 ms "
+                      "against 50.0 ms, for 20 % more time.", text)
+
+    def test_every_tracking_is_a_candidate(self):
+        pages, none = (GENERATIONAL._replace(tracking=tracking) for tracking in ("pages", "none"))
+        text = advice((SWEEP, 1000, 100, [50]), (pages, 700, 90, [1]), (none, 500, 90, [1]))
+        self.assertIn("Recommendation: trefoil generational, none: the fastest: 0.50 s against 0.70 s of trefoil "
+                      "generational, pages", text)
+        self.assertIn("TREFOIL_MODE=generational TREFOIL_TRACKING=none: 0.50 s", text)
 
     def test_alike(self):
         self.assertIn("if only just", advice((SWEEP, 500, 100, [5]), (GENERATIONAL, 500, 100, [5])))

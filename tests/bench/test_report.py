@@ -7,7 +7,8 @@ import tempfile
 import unittest
 
 import results_made_up as made_up
-from harness import catalog, gnuplot, heap_sizes, main, options as option, plots, report, results, table
+from harness import (catalog, gnuplot, growth, heap_sizes, main, options as option, plots, report, results, rows,
+                     table, trackings)
 
 
 class HeapSizes(unittest.TestCase):
@@ -51,16 +52,16 @@ class Best(unittest.TestCase):
 
     def test_a_row_that_failed_is_never_best(self):
         outcome = made_up.outcome()
-        for _, rows in outcome.values():
-            rows[0].failure = "killed"
+        for _, found in outcome.values():
+            found[0].failure = "killed"
         self.assertNotIn("mark-sweep", "".join(table.best_table(outcome)))
 
 
 class Plots(unittest.TestCase):
     def test_no_line_from_no_data(self):
-        rows = [row for row in made_up.outcome()["binary-trees"][1] if row.configuration.peer == "malloc"]
-        self.assertIsNone(plots.pauses("name", "title", rows))
-        self.assertIsNone(plots.utilisation("name", "title", rows))
+        found = [row for row in made_up.outcome()["binary-trees"][1] if row.configuration.peer == "malloc"]
+        self.assertIsNone(plots.pauses("name", "title", found))
+        self.assertIsNone(plots.utilisation("name", "title", found))
 
     def test_text_is_quoted_for_gnuplot(self):
         self.assertEqual(gnuplot.quoted('a "b" \\c'), '"a \\"b\\" \\\\c"')
@@ -71,10 +72,40 @@ class Plots(unittest.TestCase):
             gnuplot.draw("name", "title", 100, 100, "plot nonsense(\n")
 
 
+class Pauses(unittest.TestCase):
+    def test_minor_and_full_ones_have_a_line_each(self):
+        runs = {made_up.CONFIGURATIONS[1]: [made_up.a_run(1000, pauses_ms=[20, 30], minor_ms=[1, 2, 3])],
+                made_up.CONFIGURATIONS[0]: [made_up.a_run(1000, pauses_ms=[20, 30])]}
+        lines = {name: points for name, _, points in plots.pause_lines(rows.make_rows(runs))}
+        self.assertEqual(list(lines), ["trefoil generational, minor", "trefoil generational, full",
+                                       "trefoil mark-sweep"])
+        self.assertEqual([points[-1][1] for points in lines.values()], [3, 30, 30])
+
+    def test_so_do_they_have_columns_in_the_report(self):
+        runs = {made_up.CONFIGURATIONS[1]: [made_up.a_run(1000, pauses_ms=[20, 30], minor_ms=[1, 2, 3])]}
+        text = report.detail_table(rows.make_rows(runs))
+        self.assertIn("<td>2.00</td><td>3.00</td><td>3.00</td><td>20.0</td><td>30.0</td><td>30.0</td>", text)
+
+
+class Sections(unittest.TestCase):
+    def test_the_tables_of_the_text_are_in_the_page(self):
+        costs = trackings.Costs({"binary-trees": ({}, rows.make_rows(made_up.cost_runs()))}, {"protect": "a < reason"})
+        text = report.section_table(trackings, costs)
+        self.assertIn("<h3>Cost of the trackings</h3>", text)
+        self.assertIn("<td>binary-trees</td><td>1.00</td><td>0.50</td><td>-</td><td>0.40</td><td>2.00</td>", text)
+        self.assertIn("left out: protect: a &lt; reason", text)
+        self.assertIn("<td>barrier</td><td>scattered</td>", report.section_table(growth, made_up.grown()))
+        self.assertEqual(report.section_table(growth, None), "")
+
+
 class Saved(unittest.TestCase):
     def test_tables_of_a_file_of_results(self):
         document = results.start(made_up.MACHINE, made_up.VERSIONS, option.parse([]))
-        results.add_workload(document, catalog.WORKLOADS["binary-trees"], {"depth": 9}, made_up.runs_of(1))
+        trees = catalog.WORKLOADS["binary-trees"]
+        document["workloads"].append(results.workload_entry(trees, {"depth": 9}, made_up.runs_of(1)))
+        costs = results.workload_entry(trees, {"depth": 9}, made_up.cost_runs())
+        document["trackings"] = {"left_out": {"protect": "a reason"}, "workloads": [costs]}
+        document["growth"] = growth.as_json(made_up.grown())
         document["heap_sizes"] = [heap_sizes.as_json(made_up.measurement())]
         out = io.StringIO()
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(out):
@@ -82,7 +113,8 @@ class Saved(unittest.TestCase):
             results.write(path, document)
             self.assertEqual(main.main(["--from", path]), 0)
         for text in ("binary-trees depth=9 (3 rounds)", "trefoil refcount, 2 markers", "Minimum mutator utilisation",
-                     "Time in s against heap size", "Best at", "made up, 2 processors"):
+                     "Time in s against heap size", "Best at", "Cost of the trackings", "left out: protect: a reason",
+                     "Minor pauses against the live heap", "made up, 2 processors"):
             self.assertIn(text, out.getvalue())
 
 

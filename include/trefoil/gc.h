@@ -283,9 +283,9 @@ GC_PUBLIC int gc_thread_create(pthread_t *thread, const pthread_attr_t *attribut
 
 /* gc_blocked calls fn(argument) and returns its result; meanwhile the collector neither stops nor waits for this thread,
  * so fn must not touch objects, nor let a system call such as read(2) write into one (the argument and what the caller
- * holds stay reachable). gc_unblocked, inside it, calls a
- * function that may touch objects again. Both nest; outside gc_blocked, gc_unblocked is a plain call. fn must return;
- * leaving gc_blocked by longjmp or an exception is not supported. */
+ * holds stay reachable). gc_unblocked, inside it, calls a function that may touch objects again. Both nest; outside
+ * gc_blocked, gc_unblocked is a plain call. fn must return; leaving gc_blocked by longjmp or an exception is not
+ * supported. */
 GC_PUBLIC void *gc_blocked(void *(*fn)(void *), void *argument);
 GC_PUBLIC void *gc_unblocked(void *(*fn)(void *), void *argument);
 

@@ -12,7 +12,7 @@ struct visit {
   struct gc__segments *segments;
   void (*fn)(void *);
   void *argument;
-  bool failed;
+  bool has_begun, failed;
 };
 
 bool gc__segments_open(struct gc__segments *segments, struct gc__budget *budget) {
@@ -62,11 +62,15 @@ static bool append_writable(struct gc__segments *segments, uintptr_t start, uint
   return append_range(segments, start, relro.start) && append_range(segments, relro.end, end);
 }
 
+/* The lists change only in here: the loader's lock is held from the first object to the last, so that no other thread
+ * meets half a list, or empties one that a collection is using. */
 static int note_object(struct dl_phdr_info *object, size_t size, void *argument) {
   struct visit *visit = argument;
   struct gc__segments *segments = visit->segments;
   struct gc__range relro = find_relro(object);
   (void)size;
+  if (!visit->has_begun) segments->range_count = segments->module_count = 0;
+  visit->has_begun = true;
   for (size_t i = 0; i < object->dlpi_phnum && !visit->failed; i++) {
     const ElfW(Phdr) *header = &object->dlpi_phdr[i];
     uintptr_t start = object->dlpi_addr + header->p_vaddr;
@@ -77,6 +81,7 @@ static int note_object(struct dl_phdr_info *object, size_t size, void *argument)
   }
   segments->opened = object->dlpi_adds;
   segments->closed = object->dlpi_subs;
+  segments->is_known = !visit->failed;
   return visit->failed;
 }
 
@@ -90,11 +95,10 @@ static int run_if_current(struct dl_phdr_info *object, size_t size, void *argume
 }
 
 bool gc__segments_hold(struct gc__segments *segments, void (*fn)(void *), void *argument) {
-  struct visit visit = {segments, fn, argument, false};
+  struct visit visit = {.segments = segments, .fn = fn, .argument = argument};
   while (dl_iterate_phdr(run_if_current, &visit) != 1) {
-    segments->range_count = segments->module_count = 0;
+    visit.has_begun = false;
     dl_iterate_phdr(note_object, &visit);
-    segments->is_known = !visit.failed;
     if (visit.failed) return false;
   }
   return true;

@@ -107,7 +107,7 @@ void gc__sweep_open_blocks(struct gc__heap *heap, bool is_full) {
     space->blocks[block].is_open = space->blocks[block].may_have_old = stays;
     if (stays) space->open_blocks[kept++] = block;
   }
-  heap->log.open_count = kept;
+  gc__flag_set(&heap->log.open_count, kept);
   gc__lock_give(&heap->lock);
 }
 

@@ -3,6 +3,7 @@
 #include "mode/generational.h"
 #include "mode/mark_sweep.h"
 #include "os/report.h"
+#include "os/tsan.h"
 #include "os/valgrind.h"
 #include "tools/verify.h"
 
@@ -63,19 +64,19 @@ static void prepare_process(void) {
 
 /* ---- Start ---- */
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_SANITIZED 1
+#if defined(__SANITIZE_ADDRESS__)
+#define UNDER_ASAN 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define IS_SANITIZED 1
+#if __has_feature(address_sanitizer)
+#define UNDER_ASAN 1
 #endif
 #endif
-#ifndef IS_SANITIZED
-#define IS_SANITIZED 0
+#ifndef UNDER_ASAN
+#define UNDER_ASAN 0
 #endif
 
 static size_t choose_reserve_bytes(void) {
-  if (IS_SANITIZED || gc__valgrind_is_there()) return RESERVE_UNDER_TOOLS_BYTES;
+  if (UNDER_ASAN || gc__tsan_is_there() || gc__valgrind_is_there()) return RESERVE_UNDER_TOOLS_BYTES;
   size_t memory = gc__os_memory_limit_bytes(), addresses = gc__os_address_limit_bytes();
   size_t wanted = memory < SIZE_MAX / 4 && memory * 2 > RESERVE_BYTES ? memory * 2 : RESERVE_BYTES;
   return wanted < addresses / HEAP_ADDRESS_SHARE ? wanted : addresses / HEAP_ADDRESS_SHARE;

@@ -13,6 +13,7 @@
 #include "os/thread_linux.c"
 #include "os/tls_glibc.c"
 #include "os/segments_elf.c"
+#include "os/tsan_elf.c"
 #include "os/stop_linux.c"
 #include "os/watch.c"
 #include "os/watch_kernel_linux.c"

@@ -20,6 +20,26 @@ _Static_assert(sizeof(size_t) == 8, "the tables and bitmaps are laid out for 64-
 #define GC__NOINLINE    __attribute__((noinline))
 #define GC__INLINE      inline __attribute__((always_inline))
 #define GC__PREFETCH(p) __builtin_prefetch(p)
+
+/* For what must not enter a sanitizer's runtime: signal handlers. */
+#if defined(__clang__)
+#define GC__UNINSTRUMENTED                                                                                             \
+  __attribute__((no_sanitize("address", "thread", "undefined"), disable_sanitizer_instrumentation))
+#else
+#define GC__UNINSTRUMENTED __attribute__((no_sanitize("address", "thread", "undefined")))
+#endif
+
+/* Whether the library itself is instrumented for ThreadSanitizer, for tests of the library. */
+#if defined(__SANITIZE_THREAD__)
+#define GC__TSAN_INSTRUMENTED 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define GC__TSAN_INSTRUMENTED 1
+#endif
+#endif
+#ifndef GC__TSAN_INSTRUMENTED
+#define GC__TSAN_INSTRUMENTED 0
+#endif
 #endif
 
 static inline size_t gc__round_up(size_t value, size_t power_of_two) {

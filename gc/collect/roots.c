@@ -143,7 +143,7 @@ bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world, s
   if (heap->log.is_on && heap->log.watch.kind == GC__WATCH_KERNEL) watch_segments(roots, &heap->log.watch);
   if (!gc__region_commit(&roots->list_memory, most * sizeof(struct gc__root_range))) return false;
   /* For what the write log will tell more room is better, and not needed. */
-  size_t wish = most + (heap->log.is_on ? heap->log.open_count + roots->written_count * 2 : 0);
+  size_t wish = most + (heap->log.is_on ? gc__flag_get(&heap->log.open_count) + roots->written_count * 2 : 0);
   (void)gc__region_commit(&roots->list_memory, wish * sizeof(struct gc__root_range));
   return true;
 }

@@ -5,6 +5,7 @@
 #include "os/park.h"
 #include "os/report.h"
 #include "os/stop.h"
+#include "os/tsan.h"
 
 #include <errno.h>
 #include <string.h>
@@ -14,6 +15,12 @@
 /* How long a thread may take to answer before it is named, and how often a stop looks whether one has died. */
 #define PATIENCE_NS UINT64_C(5000000000)
 #define LOOK_NS     UINT64_C(50000000)
+
+/* How long a thread gets to leave ThreadSanitizer's runtime before it is signalled again. */
+#define ASK_AGAIN_NS UINT64_C(30000)
+
+/* So often a thread is met inside the runtime before it answers there: it waits for another one [tsan.inside]. */
+#define MISSES_MOST 1000u
 
 const struct gc__cursor gc__nobody[GC__CURSOR_COUNT];
 _Thread_local struct gc__thread *gc__self = (struct gc__thread *)(void *)gc__nobody;
@@ -33,42 +40,48 @@ void gc__world_note_stack(void) {
 
 /* ---- The stopped thread's side: no libc, no instrumentation, async-signal-safe ---- */
 
-#if defined(__clang__)
-#define UNINSTRUMENTED __attribute__((no_sanitize("address", "thread", "undefined"), disable_sanitizer_instrumentation))
-#else
-#define UNINSTRUMENTED __attribute__((no_sanitize("address", "thread", "undefined")))
-#endif
-
-UNINSTRUMENTED static void sleep_through_stop(struct gc__world *world, struct gc__thread *self, unsigned number) {
+GC__UNINSTRUMENTED static void sleep_through_stop(struct gc__world *world, struct gc__thread *self, unsigned number,
+                                                   bool is_in_tsan) {
   bool is_on_stack = self->stopped_at >= self->stack.start && self->stopped_at < self->stack.end;
   self->signal_stack = is_on_stack ? (struct gc__range){0, 0} : gc__os_signal_stack();
   self->is_asked = 0;
+  self->misses = 0;
+  if (!is_in_tsan) gc__tsan_release(&world->answers); /* [tsan.edges] */
   gc__flag_set(&self->answered, number);
   gc__flag_add(&world->answers, 1);
   gc__park_wake_one(&world->answers);
   while (gc__flag_get(&world->stop_number) == number) gc__park_wait(&world->stop_number, number, 0);
+  if (!is_in_tsan) gc__tsan_acquire(&world->stop_number);
 }
 
-/* Runs in the signal handler. The interrupted registers, vector registers included, lie in the signal frame, above. */
-UNINSTRUMENTED static void answer_signal(void) {
+/* Runs in the signal handler. The interrupted registers, vector registers included, lie in the signal frame, above.
+ * Until it is known that the thread was not inside ThreadSanitizer's runtime nothing may be called that is instrumented,
+ * not even an inline function: hence the plain accesses. The number was written before the signal was sent, and the
+ * other words are the thread's own. */
+GC__UNINSTRUMENTED static void answer_signal(bool is_in_tsan) {
   struct gc__thread *self = gc__self;
   struct gc__world *world = signalled_world;
-  if (!gc__self_is_attached() || !world) return;
-  unsigned number = gc__flag_get(&world->stop_number);
+  if ((const void *)self == (const void *)gc__nobody || !world) return;
+  unsigned number = world->stop_number;
   if (!(number & 1) || self->answered == number) return;
   if (self->no_stop) {
     self->is_asked = 1;
     return;
   }
+  if (is_in_tsan && self->misses < MISSES_MOST) {
+    self->misses = self->misses + 1;
+    self->is_missed = 1;
+    return;
+  }
   self->stopped_at = here();
-  sleep_through_stop(world, self, number);
+  sleep_through_stop(world, self, number, is_in_tsan);
 }
 
 /* The registers that a callee saves are stored in this function's frame, above the address that here() gives. */
 GC__NOINLINE void gc__world_answer_late(struct gc__thread *self) {
   __builtin_unwind_init();
   self->stopped_at = here();
-  sleep_through_stop(signalled_world, self, gc__flag_get(&signalled_world->stop_number));
+  sleep_through_stop(signalled_world, self, gc__flag_get(&signalled_world->stop_number), false);
   gc__signal_barrier();
 }
 
@@ -208,13 +221,23 @@ static unsigned signal_others(struct gc__world *world) {
   return count;
 }
 
-/* Threads that died after they were signalled: they count as answered from now on. */
+/* Whether a thread is to be signalled again. Its handler sets the word, and not before the next signal: what is cleared
+ * here was set, or a signal would be lost. */
+static bool take_missed(struct gc__thread *thread) {
+  bool is_missed = gc__flag_get(&thread->is_missed);
+  if (is_missed) gc__flag_set(&thread->is_missed, 0);
+  return is_missed;
+}
+
+/* Threads that died after they were signalled: they count as answered from now on. Signal 0 only asks whether a thread
+ * is there; one that was missed gets another real one. So a thread has one signal on its way at most, and does not
+ * answer twice. */
 static unsigned count_dead(struct gc__world *world, unsigned number) {
   unsigned count = 0;
   for (struct gc__thread *thread = world->first; thread; thread = thread->next) {
     if (thread == gc__self || thread->is_blocked || thread->is_gone) continue;
     if (gc__flag_get(&thread->answered) == number) continue;
-    if (gc__stop_send(thread->id, 0) == 0) continue;
+    if (gc__stop_send(thread->id, take_missed(thread) ? world->signal : 0) == 0) continue;
     thread->is_gone = 1;
     count++;
   }
@@ -222,12 +245,12 @@ static unsigned count_dead(struct gc__world *world, unsigned number) {
 }
 
 static void await_answers(struct gc__world *world, unsigned expected, unsigned number) {
-  uint64_t patience_end_ns = 0;
+  uint64_t patience_end_ns = 0, look_ns = gc__tsan_is_there() ? ASK_AGAIN_NS : LOOK_NS;
   for (int spins = 0; spins < 200 && gc__flag_get(&world->answers) < expected; spins++) gc__spin_hint();
   for (;;) {
     unsigned answers = gc__flag_get(&world->answers);
     if (answers >= expected) return;
-    gc__park_wait(&world->answers, answers, LOOK_NS);
+    gc__park_wait(&world->answers, answers, look_ns);
     uint64_t now_ns = gc__clock_ns();
     if (!patience_end_ns) patience_end_ns = now_ns + PATIENCE_NS;
     expected -= count_dead(world, number);
@@ -260,6 +283,7 @@ GC__NOINLINE void gc__world_stop(struct gc__world *world, void (*fn)(void *), vo
   gc__flag_set(&world->answers, 0);
   gc__flag_set(&world->stop_number, number);
   await_answers(world, signal_others(world), number);
+  gc__tsan_acquire(&world->answers);
   check_sections(world);
   drop_gone(world);
   __builtin_unwind_init();
@@ -270,6 +294,7 @@ GC__NOINLINE void gc__world_stop(struct gc__world *world, void (*fn)(void *), vo
   fn(argument);
   gc__flag_add(&gc__world_gate, 0); /* what was done here comes before every section that is entered from now on */
   self->stopped_at = 0;
+  gc__tsan_release(&world->stop_number);
   gc__flag_set(&world->stop_number, number + 1);
   gc__park_wake_all(&world->stop_number);
 }

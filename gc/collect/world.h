@@ -2,11 +2,12 @@
  *
  * [world.stop] A stop sends the stop signal to every attached thread that is not blocked, and waits until each has
  * answered from its signal handler; they sleep there until the restart. A stop can hit a thread between any two
- * instructions, but for two cases:
+ * instructions, but for these cases:
  * [world.nostop] A thread between gc__world_enter and gc__world_leave answers when it leaves. The heap's slow paths run
  * there, so that its lock is free and its tables are consistent when the world is stopped. Such a section is short and
  * never waits for anything that a stopping thread may hold; while the collector itself holds the registry's lock, no
  * thread can enter or leave it, and nobody stops the collector.
+ * Inside ThreadSanitizer's runtime it does not answer, but is asked again [tsan.outside].
  * [world.blocked] A thread inside gc_blocked is not signalled and touches no object; coming back it waits for the
  * restart.
  *
@@ -29,6 +30,8 @@ struct gc__thread {
   unsigned exit_passes;
   volatile unsigned no_stop;  /* depth of gc__world_enter */
   volatile unsigned is_asked; /* a stop signal came meanwhile */
+  volatile unsigned is_missed; /* a stop signal came inside ThreadSanitizer's runtime: another one is wanted */
+  volatile unsigned misses;    /* so many of them in a row */
   volatile unsigned is_blocked;
   volatile unsigned answered;    /* number of the last stop that it answered */
   volatile unsigned is_gone;     /* it ended without detaching: found by a stop */

@@ -38,13 +38,13 @@ struct gc__page_grant gc__block_make(struct gc__heap *heap, enum gc__kind kind, 
   struct gc__block *facts = block_at(heap, block);
   gc__word_poke(&facts->owner, 0); /* readers take no lock: heap/object.c */
   facts->next = GC__NONE;
-  facts->freed_cells = 0;
+  gc__flag_set(&facts->freed_cells, 0);
   facts->live_cells = 0;
   facts->counted_epoch = 0;
   facts->may_have_old = false;
   facts->swept_epoch = heap->epoch;
   facts->state = GC__BLOCK_OWNED;
-  facts->size_class = (uint8_t)size_class;
+  gc__byte_poke(&facts->size_class, (uint8_t)size_class);
   facts->kind = (uint8_t)kind;
   struct gc__block_entry entry = {.reciprocal = class->reciprocal,
                                   .shape = (uint16_t)(class->cell_granules | kind << GC__SHAPE_KIND_LOG2)};
@@ -92,7 +92,7 @@ uint32_t gc__block_unlist(struct gc__heap *heap, enum gc__kind kind, unsigned si
   *list = facts->next;
   facts->may_have_old = true;
   facts->state = GC__BLOCK_OWNED;
-  facts->freed_cells = 0;
+  gc__flag_set(&facts->freed_cells, 0);
   facts->swept_epoch = heap->epoch;
   return block;
 }

@@ -57,8 +57,10 @@ bool gc__block_clear_young_cell(struct gc__heap *heap, size_t granule);
 /* A cell of this block was freed by hand, and nobody keeps it: once there are enough, the block is listed again. */
 void gc__block_note_freed(struct gc__heap *heap, uint32_t block);
 
+/* A thread that has just freed a block's last cell may still ask, while the block is released and made anew with another
+ * class: then either answer will do. */
 static inline const struct gc__size_class *gc__block_class(const struct gc__heap *heap, uint32_t block) {
-  return &gc__size_classes[heap->space.blocks[block].size_class];
+  return &gc__size_classes[gc__byte_peek(&heap->space.blocks[block].size_class)];
 }
 
 #endif

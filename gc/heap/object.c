@@ -11,7 +11,7 @@ static bool is_pending(const struct gc__heap *heap, const struct gc__place *plac
   const struct gc__block *facts = &heap->space.blocks[place->granule / GC__BLOCK_GRANULES];
   struct gc__local *owner = (struct gc__local *)gc__word_get(&facts->owner);
   if (!owner) return false;
-  struct gc__piece piece = gc__cursor_piece(gc__local_cursor(owner, place->kind, facts->size_class));
+  struct gc__piece piece = gc__cursor_piece(gc__local_cursor(owner, place->kind, gc__byte_peek(&facts->size_class)));
   size_t cell = (size_t)gc__space_address(&heap->space, place->granule);
   return cell >= piece.next && cell < piece.limit;
 }

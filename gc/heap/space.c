@@ -113,7 +113,7 @@ bool gc__space_extend(struct gc__space *space, size_t bytes) {
 
 size_t gc__space_table_bytes(const struct gc__space *space) {
   size_t bytes = 0;
-  for (unsigned i = 0; i < TABLE_COUNT; i++) bytes += space->tables[i].committed_bytes;
+  for (unsigned i = 0; i < TABLE_COUNT; i++) bytes += gc__word_peek(&space->tables[i].committed_bytes);
   return bytes;
 }
 

@@ -35,7 +35,6 @@ static void file_block(struct gc__heap *heap, uint32_t block, unsigned live_cell
   struct gc__block *facts = &heap->space.blocks[block];
   if (facts->counted_epoch == heap->epoch) add_counted(heap, block, false);
   facts->state = GC__BLOCK_IDLE;
-  facts->freed_cells = 0;
   facts->live_cells = (uint16_t)live_cells;
   facts->swept_epoch = facts->counted_epoch = heap->epoch;
   if (live_cells == 0) {
@@ -58,6 +57,7 @@ bool gc__sweep_some(struct gc__heap *heap) {
     uint32_t block = heap->sweep.next++;
     if (!is_unswept(heap, block)) continue;
     heap->space.blocks[block].state = GC__BLOCK_CLAIMED;
+    gc__flag_set(&heap->space.blocks[block].freed_cells, 0); /* before the bytes are read */
     blocks[count++] = block;
   }
   heap->sweep.pending += count;
@@ -88,6 +88,7 @@ static bool stays_open(struct gc__heap *heap, uint32_t block, bool is_full) {
   if (facts->state == GC__BLOCK_OWNED || facts->is_pending) return true;
   if (facts->state == GC__BLOCK_LISTED && !is_full) return facts->kind != GC__KIND_LEAF;
   facts->is_open = false;
+  gc__flag_set(&facts->freed_cells, 0);
   unsigned live_cells = gc__block_count_live(heap, block);
   file_block(heap, block, live_cells);
   if (!live_cells || facts->kind == GC__KIND_LEAF) return false;
@@ -106,7 +107,7 @@ void gc__sweep_open_blocks(struct gc__heap *heap, bool is_full) {
     space->blocks[block].is_open = space->blocks[block].may_have_old = stays;
     if (stays) space->open_blocks[kept++] = block;
   }
-  heap->log.open_count = kept;
+  gc__flag_set(&heap->log.open_count, kept);
   gc__lock_give(&heap->lock);
 }
 

@@ -52,7 +52,8 @@ void gc__log_open_block(struct gc__heap *heap, uint32_t block) {
   if (!heap->log.is_on) return;
   if (!space->blocks[block].is_open) {
     space->blocks[block].is_open = true;
-    space->open_blocks[heap->log.open_count++] = block;
+    space->open_blocks[heap->log.open_count] = block;
+    gc__flag_set(&heap->log.open_count, heap->log.open_count + 1);
   }
   if (!gc__log_is_tracked(space, block)) return;
   space->tracked[block / GC__CHUNK_BLOCKS] &= ~(UINT32_C(1) << block % GC__CHUNK_BLOCKS);

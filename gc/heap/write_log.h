@@ -27,7 +27,7 @@ struct gc__log {
   struct gc__watch watch;
   volatile size_t watched_bytes; /* of the span: what lies behind always counts as written */
   bool has_refused;              /* memory, for want of it */
-  uint32_t open_count;
+  volatile unsigned open_count; /* read without the lock, too, to guess what roots take */
   struct gc__range arming; /* blocks in a row that were tracked last: not armed yet */
   size_t written_pages;    /* of 4 KiB, that gc__log_take told of, in all */
 };

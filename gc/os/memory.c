@@ -52,7 +52,7 @@ void gc__region_trim(struct gc__region *region, size_t keep_bytes) {
   if (keep_bytes >= region->committed_bytes) return;
   size_t bytes = region->committed_bytes - keep_bytes;
   if (!gc__os_discard(region->start + keep_bytes, bytes)) return;
-  region->committed_bytes = keep_bytes;
+  gc__word_poke(&region->committed_bytes, keep_bytes);
   gc__budget_give(region->budget, bytes);
 }
 
@@ -63,7 +63,7 @@ static bool extend_region(struct gc__region *region, size_t bytes) {
     gc__budget_give(region->budget, more);
     return false;
   }
-  region->committed_bytes = bytes;
+  gc__word_poke(&region->committed_bytes, bytes);
   return true;
 }
 

@@ -52,7 +52,8 @@ size_t gc__os_resident_bytes(void);
 /* A growing array at a fixed place: reserved at once, committed from the front on demand. */
 struct gc__region {
   char *start;
-  size_t reserved_bytes, committed_bytes;
+  size_t reserved_bytes;
+  volatile size_t committed_bytes; /* changed by the owner; read by others for what they estimate */
   struct gc__budget *budget;
 };
 

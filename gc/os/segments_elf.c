@@ -1,6 +1,7 @@
 /* os/segments_elf.c - segments.h over dl_iterate_phdr (glibc, musl, the BSDs). */
 #include "os/segments.h"
 #include "base/bits.h"
+#include "os/tsan.h"
 
 #include <link.h>
 
@@ -8,11 +9,18 @@
 #define RANGES_MOST  ((size_t)1 << 20)
 #define MODULES_MOST ((size_t)1 << 20)
 
+/* Where the library itself is instrumented, for tests of the library, a report of ThreadSanitizer can come from a
+ * section that a collection waits for, and asks the loader what lies at the address of the race: it would hang instead
+ * of being printed. There a lock of ours takes the place of the loader's, and libraries must not come and go during
+ * collections. */
+#define HOLDS_LOADER (!GC__TSAN_INSTRUMENTED)
+static pthread_mutex_t instead_of_loader = PTHREAD_MUTEX_INITIALIZER;
+
 struct visit {
   struct gc__segments *segments;
   void (*fn)(void *);
   void *argument;
-  bool failed;
+  bool has_begun, failed;
 };
 
 bool gc__segments_open(struct gc__segments *segments, struct gc__budget *budget) {
@@ -62,11 +70,15 @@ static bool append_writable(struct gc__segments *segments, uintptr_t start, uint
   return append_range(segments, start, relro.start) && append_range(segments, relro.end, end);
 }
 
+/* The lists change only in here: the loader's lock is held from the first object to the last, so that no other thread
+ * meets half a list, or empties one that a collection is using. */
 static int note_object(struct dl_phdr_info *object, size_t size, void *argument) {
   struct visit *visit = argument;
   struct gc__segments *segments = visit->segments;
   struct gc__range relro = find_relro(object);
   (void)size;
+  if (!visit->has_begun) segments->range_count = segments->module_count = 0;
+  visit->has_begun = true;
   for (size_t i = 0; i < object->dlpi_phnum && !visit->failed; i++) {
     const ElfW(Phdr) *header = &object->dlpi_phdr[i];
     uintptr_t start = object->dlpi_addr + header->p_vaddr;
@@ -77,6 +89,7 @@ static int note_object(struct dl_phdr_info *object, size_t size, void *argument)
   }
   segments->opened = object->dlpi_adds;
   segments->closed = object->dlpi_subs;
+  segments->is_known = !visit->failed;
   return visit->failed;
 }
 
@@ -85,17 +98,24 @@ static int run_if_current(struct dl_phdr_info *object, size_t size, void *argume
   struct gc__segments *segments = visit->segments;
   (void)size;
   if (!segments->is_known || segments->opened != object->dlpi_adds || segments->closed != object->dlpi_subs) return 2;
-  visit->fn(visit->argument);
+  if (HOLDS_LOADER) visit->fn(visit->argument);
   return 1;
 }
 
-bool gc__segments_hold(struct gc__segments *segments, void (*fn)(void *), void *argument) {
-  struct visit visit = {segments, fn, argument, false};
-  while (dl_iterate_phdr(run_if_current, &visit) != 1) {
-    segments->range_count = segments->module_count = 0;
-    dl_iterate_phdr(note_object, &visit);
-    segments->is_known = !visit.failed;
-    if (visit.failed) return false;
+static bool hold(struct visit *visit) {
+  while (dl_iterate_phdr(run_if_current, visit) != 1) {
+    visit->has_begun = false;
+    dl_iterate_phdr(note_object, visit);
+    if (visit->failed) return false;
   }
+  if (!HOLDS_LOADER) visit->fn(visit->argument);
   return true;
+}
+
+bool gc__segments_hold(struct gc__segments *segments, void (*fn)(void *), void *argument) {
+  struct visit visit = {.segments = segments, .fn = fn, .argument = argument};
+  if (!HOLDS_LOADER) pthread_mutex_lock(&instead_of_loader);
+  bool is_done = hold(&visit);
+  if (!HOLDS_LOADER) pthread_mutex_unlock(&instead_of_loader);
+  return is_done;
 }

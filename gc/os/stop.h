@@ -2,11 +2,14 @@
 #ifndef GC_OS_STOP_H
 #define GC_OS_STOP_H
 
+#include <stdbool.h>
+
 int gc__stop_default_signal(void);
 
 /* Makes the signal call fn in the thread that it reaches, with all other signals blocked, on the stack that the thread
- * is running on; errno is kept and system calls restart where the kernel can. 0 or an errno value. */
-int gc__stop_install(int signal, void (*fn)(void));
+ * is running on; errno is kept and system calls restart where the kernel can. is_in_tsan: the thread was interrupted
+ * inside ThreadSanitizer's runtime, which fn must not call then [tsan.outside]. 0 or an errno value. */
+int gc__stop_install(int signal, void (*fn)(bool is_in_tsan));
 void gc__stop_remove(int signal); /* what was installed before comes back */
 
 void gc__stop_unblock(int signal);            /* in the calling thread */

@@ -82,9 +82,10 @@ uintptr_t gc__os_mapped_to(uintptr_t start, uintptr_t limit) {
   return page < limit ? page : limit;
 }
 
+/* Not through the C library's function, which ThreadSanitizer replaces: the thread may be inside its runtime. */
 struct gc__range gc__os_signal_stack(void) {
   stack_t stack;
-  if (sigaltstack(NULL, &stack) != 0 || (stack.ss_flags & SS_DISABLE)) return (struct gc__range){0, 0};
+  if (syscall(SYS_sigaltstack, NULL, &stack) != 0 || (stack.ss_flags & SS_DISABLE)) return (struct gc__range){0, 0};
   return (struct gc__range){(uintptr_t)stack.ss_sp, (uintptr_t)stack.ss_sp + stack.ss_size};
 }
 

@@ -51,6 +51,11 @@
 #define UNDER_TSAN 0
 #endif
 
+/* Whether the library is instrumented as well, not only the tests. */
+#ifndef LIBRARY_UNDER_TSAN
+#define LIBRARY_UNDER_TSAN 0
+#endif
+
 enum {
   BALLAST_BYTES = 1 << 20,
   HELD_LIMIT = 40000,

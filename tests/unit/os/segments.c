@@ -3,6 +3,7 @@
 #include "os/segments.h"
 
 #include <dlfcn.h>
+#include <sched.h>
 
 #define LIMIT_BYTES ((size_t)64 << 20)
 
@@ -162,6 +163,31 @@ START_TEST(the_list_is_made_anew_only_after_a_change) {
 }
 END_TEST
 
+/* Makes the list stale for whoever comes next, and finds it whole while it is used. */
+static void use_list(void *argument) {
+  (void)argument;
+  size_t count = segments.range_count;
+  require(has(program_data, sizeof program_data));
+  for (int i = 0; i < 3; i++) sched_yield();
+  require(segments.range_count == count);
+  segments.is_known = false;
+}
+
+static void *use_often(void *unused) {
+  for (unsigned i = 0; i < unit_repetitions(5000); i++) require(gc__segments_hold(&segments, use_list, NULL));
+  return unused;
+}
+
+START_TEST(nobody_empties_a_list_in_use) {
+  enum { THREADS = 4 };
+  pthread_t threads[THREADS];
+  ck_assert(gc__segments_open(&segments, &budget));
+  for (int i = 0; i < THREADS; i++) ck_assert_int_eq(pthread_create(&threads[i], NULL, use_often, NULL), 0);
+  for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+  gc__segments_close(&segments);
+}
+END_TEST
+
 START_TEST(without_memory_for_the_list_nothing_is_called) {
   struct gc__budget none = {.limit_bytes = 0};
   ck_assert(gc__segments_open(&segments, &none));
@@ -177,4 +203,4 @@ END_TEST
 
 UNIT_MAIN("os/segments", data_of_the_program_is_found, a_library_comes_and_goes,
           thread_local_data_of_a_library_is_found_once_it_is_touched, the_list_is_made_anew_only_after_a_change,
-          without_memory_for_the_list_nothing_is_called)
+          nobody_empties_a_list_in_use, without_memory_for_the_list_nothing_is_called)

@@ -14,7 +14,8 @@
 static volatile unsigned calls, called_id;
 static sigset_t blocked_meanwhile;
 
-static void note_call(void) {
+static void note_call(bool is_in_tsan) {
+  (void)is_in_tsan;
   gc__flag_set(&called_id, (unsigned)gc__os_thread_id());
   pthread_sigmask(SIG_SETMASK, NULL, &blocked_meanwhile);
   errno = E2BIG;

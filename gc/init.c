@@ -142,6 +142,10 @@ static int start(const struct gc_options *options) {
     runtime->collector.inspect_traced = gc__verify_trace;
     runtime->collector.inspect_stopped = gc__verify_heap;
   }
+  if (settings->check_barriers && runtime->collector.heap.log.has_cards)
+    gc__barriers_open(&runtime->barriers, &runtime->collector);
+  else if (settings->check_barriers)
+    gc__report("TREFOIL_CHECK=barriers: only for programs that run with tracking barrier; nothing is checked");
   if (settings->stress_allocation) runtime->collector.heap.hand_out_bytes = 1;
   runtime->process_id = gc__os_process_id();
   gc__flag_set(&runtime->is_running, 1);
@@ -157,6 +161,7 @@ static int attach_self(void) {
 /* A process that shuts down and starts again begins with an empty runtime: only then is nothing left of the last one.
  */
 static void stop_running(void) {
+  gc__barriers_close(&gc__runtime.barriers);
   gc__collector_close(&gc__runtime.collector);
   gc__events_forget();
   gc_barrier = (struct gc_barrier){0};

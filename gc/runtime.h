@@ -8,6 +8,7 @@
 
 #include "collect/collector.h"
 #include "settings.h"
+#include "tools/barriers.h"
 
 #include <trefoil/stats.h>
 
@@ -15,6 +16,7 @@ struct gc__runtime {
   struct gc__budget budget;
   struct gc__collector collector;
   struct gc__settings settings;
+  struct gc__barriers barriers; /* TREFOIL_CHECK=barriers */
   volatile unsigned is_running;
   volatile unsigned disable_depth;
   volatile size_t oom_handler;             /* a gc_oom_fn, or 0 */

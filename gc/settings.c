@@ -83,6 +83,21 @@ static bool read_switch(const char *name, const char *word) {
   return false;
 }
 
+/* Words with commas between them. */
+static void read_checks(struct gc__settings *settings) {
+  const char *text = getenv("TREFOIL_CHECK"), *word = text;
+  bool heap = false, barriers = false;
+  for (; word && *word; word += *word == ',') {
+    size_t length = strcspn(word, ",");
+    if (length == 4 && !memcmp(word, "heap", length)) heap = true;
+    else if (length == 8 && !memcmp(word, "barriers", length)) barriers = true;
+    else return reject("TREFOIL_CHECK", text, "heap, barriers, or both with a comma between them");
+    word += length;
+  }
+  settings->check_heap = heap;
+  settings->check_barriers = barriers;
+}
+
 static void read_mode(struct gc_options *options) {
   static const enum gc_mode modes[] = {GC_MARK_SWEEP, GC_GENERATIONAL};
   const char *text = getenv("TREFOIL_MODE");
@@ -126,7 +141,7 @@ static void read_environment(struct gc__settings *settings) {
              "a number of threads up to 128; 0: one a processor");
   settings->log_collections = read_switch("TREFOIL_LOG", "gc");
   settings->stress_allocation = read_switch("TREFOIL_STRESS", "alloc");
-  settings->check_heap = read_switch("TREFOIL_CHECK", "heap");
+  read_checks(settings);
   settings->statistics_path = getenv("TREFOIL_STATS");
   if (settings->statistics_path && !*settings->statistics_path) settings->statistics_path = NULL;
 #if defined(TREFOIL_CHECKS) && TREFOIL_CHECKS

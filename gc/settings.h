@@ -13,6 +13,7 @@ struct gc__settings {
   bool log_collections;        /* TREFOIL_LOG=gc */
   bool stress_allocation;      /* TREFOIL_STRESS=alloc */
   bool check_heap;             /* TREFOIL_CHECK=heap */
+  bool check_barriers;         /* TREFOIL_CHECK=barriers; both: with a comma between them */
   const char *statistics_path; /* TREFOIL_STATS; NULL: none */
   size_t fail_request;         /* TREFOIL_FAIL_COMMIT, builds with checks: the k-th request for memory fails */
 };

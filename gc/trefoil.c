@@ -39,6 +39,7 @@
 #include "collect/collector.c"
 #include "mode/mark_sweep.c"
 #include "mode/generational.c"
+#include "tools/barriers.c"
 #include "tools/verify.c"
 #include "tools/dump.c"
 #include "settings.c"

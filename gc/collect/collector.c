@@ -167,17 +167,20 @@ static void collect_stopped(void *argument) {
   const struct stop *stop = argument;
   struct gc__collector *collector = stop->collector;
   gc__valgrind_hush();
-  if (gc__roots_gather(&collector->roots, &collector->world, !stop->is_full)) {
+  bool is_gathered = gc__roots_gather(&collector->roots, &collector->world, !stop->is_full);
+  if (is_gathered) {
     uint64_t start_ns = gc__clock_ns();
     struct gc__thread *first = collector->world.first;
     collector->last.handed_bytes = gc__word_peek(&collector->heap.handed_since_bytes);
     collector->last.written_pages = 0;
     for (struct gc__thread *thread = first; thread; thread = thread->next)
       gc__local_before_stop(&collector->heap, &thread->local);
+    if (collector->inspect_begun) collector->inspect_begun(collector);
     collector->mode->collect(collector, stop->is_full);
     collector->mark_ns += gc__clock_ns() - start_ns;
   }
   if (collector->inspect_stopped) collector->inspect_stopped(collector);
+  if (is_gathered && collector->inspect_ended) collector->inspect_ended(collector);
   gc__valgrind_speak();
 }
 

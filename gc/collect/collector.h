@@ -39,8 +39,11 @@ struct gc__collector {
   struct gc__crew crew;
   struct gc__lock lock;
   const struct gc__mode *mode;
+  void (*inspect_begun)(struct gc__collector *);  /* called before a collection looks at the log, or NULL */
   void (*inspect_traced)(struct gc__collector *); /* called when a trace has ended, before anything is freed, or NULL */
   void (*inspect_stopped)(struct gc__collector *); /* called at the end of each stop, or NULL */
+  void (*inspect_ended)(struct gc__collector *);   /* called after that if there was a collection, or NULL */
+  void *inspected;                                 /* what those of the first and last keep between stops */
   unsigned growth_percent;
   unsigned processors;
   size_t wanted_limit_bytes;   /* as the options say; 0: the system's */

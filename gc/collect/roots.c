@@ -260,7 +260,7 @@ void gc__roots_gather_written(struct gc__roots *roots, struct gc__heap *heap) {
   GC__CHECK(has_written_room(roots));
   roots->written_count = 0;
   gather_written_static(roots, &heap->log.watch);
-  for (uint32_t i = 0; i < heap->log.open_count && !heap->log.has_cards; i++)
+  for (uint32_t i = 0; i < heap->log.open_count; i++)
     append_open(roots, &heap->space, heap->space.open_blocks[i]);
   gc__log_take(heap, append_written, roots);
 }

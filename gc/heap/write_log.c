@@ -129,20 +129,22 @@ static void take_pages(struct gc__heap *heap, struct taking *taking) {
   }
 }
 
-/* The cards of one block, which are clean afterwards. */
+/* The cards of one block, which are clean afterwards. Those of an open one tell nothing: it counts as written, and most
+ * of its stores went to young objects. */
 static void take_block_cards(struct gc__heap *heap, size_t block, const struct taking *taking) {
   struct gc__space *space = &heap->space;
   uint8_t *cards = space->cards + block * BLOCK_CARDS;
   uintptr_t start = space->base + block * GC__BLOCK_BYTES;
+  bool is_tracked = gc__log_is_tracked(space, block);
   space->card_blocks[block] = 0;
-  for (size_t first = 0, end; first < BLOCK_CARDS; first = end) {
+  for (size_t first = 0, end; is_tracked && first < BLOCK_CARDS; first = end) {
     end = first + 1;
     if (!cards[first]) continue;
     while (end < BLOCK_CARDS && cards[end]) end++;
-    memset(cards + first, 0, end - first);
-    taking->heap->log.written_pages += gc__round_up((end - first) * GC__CARD_BYTES, GC__PAGE_BYTES) / GC__PAGE_BYTES;
+    heap->log.written_pages += gc__round_up((end - first) * GC__CARD_BYTES, GC__PAGE_BYTES) / GC__PAGE_BYTES;
     taking->fn(taking->argument, (struct gc__range){start + first * GC__CARD_BYTES, start + end * GC__CARD_BYTES});
   }
+  memset(cards, 0, BLOCK_CARDS);
 }
 
 /* A byte a block says whether there are any: 16 KiB a GiB. The program's stores set the card first, and the world is

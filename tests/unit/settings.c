@@ -280,12 +280,19 @@ START_TEST(switches_have_one_word) {
   ck_assert(settings.log_collections && !settings.check_heap && !settings.stress_allocation);
   read_with("TREFOIL_CHECK", "heap", NULL);
   ck_assert(!settings.log_collections && settings.check_heap && !settings.stress_allocation);
+  ck_assert(!settings.check_barriers);
+  read_with("TREFOIL_CHECK", "barriers", NULL);
+  ck_assert(!settings.check_heap && settings.check_barriers);
+  read_with("TREFOIL_CHECK", "barriers,heap", NULL);
+  ck_assert(settings.check_heap && settings.check_barriers);
   read_with("TREFOIL_STRESS", "alloc", NULL);
   ck_assert(!settings.log_collections && !settings.check_heap && settings.stress_allocation);
   read_with("TREFOIL_STATS", "/some/file name", NULL);
   ck_assert_str_eq(settings.statistics_path, "/some/file name");
   check_rejected("TREFOIL_LOG", "1", "gc", NULL);
-  check_rejected("TREFOIL_CHECK", "barriers", "heap", NULL);
+  check_rejected("TREFOIL_CHECK", "barrier", "barriers", NULL);
+  check_rejected("TREFOIL_CHECK", "heap,everything", "barriers", NULL);
+  check_rejected("TREFOIL_CHECK", ",", "barriers", NULL);
   check_rejected("TREFOIL_STRESS", "allocation", "alloc", NULL);
 }
 END_TEST

@@ -18,6 +18,10 @@
 #define GC__STACK_PRIVATE_MOST 128u /* items that the owner keeps to itself */
 #define GC__STACK_PAD          8u   /* words in front of items that may be read: what they hold means nothing */
 
+/* Items beyond the room for which there is memory too, so that the owner need not look at the room at each push: it
+ * pushes what one object holds, and then brings the stack in order. */
+#define GC__STACK_SLACK 1280u
+
 struct gc__mark_stack {
   size_t *items;
   size_t top, split; /* the owner's */

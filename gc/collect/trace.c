@@ -11,25 +11,28 @@
 #define SLICE_GRANULES ((size_t)256)
 
 #define GRANULE_WORDS (GC__GRANULE_BYTES / sizeof(size_t))
+#define SLICE_WORDS   (SLICE_GRANULES * GRANULE_WORDS)
 
-/* How many candidates wait for their bytes, and how many items below the top of the stack an object's line is asked
- * for. A queue of 1, 4, 8, 32 and 64 took 183, 24, 16, 11.3 and 11.1 ns an object on randomly linked objects in a
- * prototype. What was tried here and lost on trees in the order of allocation: taking items from below the top (+60 %),
- * and a second queue of marked objects instead of asking for each candidate's line (+20 %; -10 % on random graphs). */
-#define CANDIDATES_DEPTH 32u
+/* A reference to an object, as the queue and the stack hold it: its first granule, above the shape of its block (the
+ * granules of a cell, and its kind) or, if it is large, above its kind and 0 granules. On the stack a large object is
+ * meant from this granule on. The bits between are 0, so that one shift gives an offset. */
+#define REF_LOG2   16u
+#define REF_KIND   ((size_t)3 << GC__SHAPE_KIND_LOG2)
+#define REF_LEAF   ((size_t)GC__KIND_LEAF << GC__SHAPE_KIND_LOG2)
+#define REF_LENGTH ((size_t)GC__SHAPE_GRANULES)
+_Static_assert(GC__KIND_COUNT <= 4, "a kind has two bits in a reference");
 
-/* A reference to an object, as the queue and the stack hold it: its first granule, whether a root word names it, and
- * the granules to be scanned if it is a cell that is scanned at all. Large objects and leaves have 0 of these; on the
- * stack that means a large object, from this granule on. */
-#define REF_LOG2    16u
-#define REF_IS_ROOT ((size_t)1 << 15)
-#define REF_LENGTH  ((size_t)GC__SHAPE_GRANULES)
-
-static GC__INLINE size_t make_ref(size_t granule, size_t length) {
-  return granule << REF_LOG2 | length;
+static GC__INLINE size_t make_ref(size_t granule, size_t shape) {
+  return (granule << REF_LOG2) + shape;
+}
+static GC__INLINE size_t large_ref(size_t granule, enum gc__kind kind) {
+  return make_ref(granule, (size_t)kind << GC__SHAPE_KIND_LOG2);
 }
 static GC__INLINE size_t ref_granule(size_t ref) {
   return ref >> REF_LOG2;
+}
+static GC__INLINE size_t ref_offset(size_t ref) {
+  return ref >> (REF_LOG2 - GC__GRANULE_LOG2);
 }
 
 #if defined(__clang__)
@@ -38,7 +41,26 @@ static GC__INLINE size_t ref_granule(size_t ref) {
 #define SCANS_ANYTHING __attribute__((no_sanitize("address", "thread", "undefined")))
 #endif
 
-/* ---- Candidates ---- */
+/* ---- What the loops hold in registers ---- */
+
+/* A marker while it marks. Stores to liveness bytes may alias anything for the compiler, but not a local variable whose
+ * address stays in inlined functions: so this one lives in registers. An object of 32 bytes takes 103
+ * instructions so, and took 138 with the same fields in memory. Between open_view and close_view the marker's own
+ * fields are stale. */
+struct view {
+  size_t base, span_bytes;
+  uint8_t *live;
+  const struct gc__block_entry *entries;
+  size_t *queue, oldest, count; /* of the marker's candidates */
+  size_t *items, top, split;    /* of its stack */
+  size_t most;                  /* the top up to which the stack needs no attention */
+  size_t objects, granules;     /* marked since the view was opened */
+  uint16_t stamp;               /* of blocks with young objects */
+  uint8_t epoch, epoch_before;
+  bool interior_in_heap;
+};
+
+/* ---- Words and objects that are left out ---- */
 
 /* A root word points at free memory: what lies there is not handed out in this epoch, or an object born there would be
  * kept by chance. Full traces do so: what every minor one wanted kept free would add up until the next full one. */
@@ -51,92 +73,157 @@ static void note_false_root(struct gc__marker *marker, size_t granule) {
   gc__byte_poke(&space->black_pages[granule / GC__PAGE_GRANULES], trace->epoch);
 }
 
-/* The object will be found again through its block. A cell is counted as marked now; a large object was already. */
-static GC__NOINLINE void note_overflow(struct gc__marker *marker, size_t granule) {
-  struct gc__place place = gc__space_place(&marker->space, granule * GC__GRANULE_BYTES);
-  if (!place.is_large) marker->marked_bytes += place.bytes;
-  gc__byte_poke(&marker->space.blocks[granule / GC__BLOCK_GRANULES].must_rescan, 1);
+/* The object will be found again through its block. What is on the stack is counted when it leaves it: now. */
+static void note_overflow(struct gc__marker *marker, size_t ref) {
+  struct gc__place place = gc__space_place(&marker->space, ref_offset(ref));
+  if (place.granule == ref_granule(ref)) marker->marked_bytes += place.bytes;
+  gc__byte_poke(&marker->space.blocks[place.granule / GC__BLOCK_GRANULES].must_rescan, 1);
   gc__flag_set(&marker->trace->has_overflowed, 1);
 }
 
-static GC__NOINLINE void share_work(struct gc__marker *marker) {
-  gc__mark_stack_share(&marker->stack);
+/* After pushes without a look at the room: brings the stack back into it, and shares what is too much. */
+static GC__NOINLINE void settle_stack(struct gc__marker *marker) {
+  struct gc__mark_stack *stack = &marker->stack;
+  while (stack->top > stack->room && !gc__mark_stack_grow(stack)) note_overflow(marker, stack->items[--stack->top]);
+  if (!marker->trace->is_shared || stack->top - stack->split <= GC__STACK_PRIVATE_MOST) return;
+  gc__mark_stack_share(stack);
   marker->trace->wake_helpers(marker->trace->wake_argument);
 }
 
-static GC__INLINE void push_ref(struct gc__marker *marker, size_t ref) {
-  struct gc__mark_stack *stack = &marker->stack;
-  if (GC__UNLIKELY(!gc__mark_stack_push(stack, ref))) note_overflow(marker, ref_granule(ref));
-  else if (GC__UNLIKELY(stack->top - stack->split > GC__STACK_PRIVATE_MOST) && marker->trace->is_shared)
-    share_work(marker);
+static GC__INLINE void view_stack(struct view *view, const struct gc__marker *marker) {
+  const struct gc__mark_stack *stack = &marker->stack;
+  view->top = stack->top;
+  view->split = stack->split;
+  view->most = stack->room;
+  if (marker->trace->is_shared && stack->split + GC__STACK_PRIVATE_MOST < stack->room)
+    view->most = stack->split + GC__STACK_PRIVATE_MOST;
 }
 
-/* What is marked and not scanned as cells are: leaves and large objects. */
-static GC__NOINLINE void visit_special(struct gc__marker *marker, size_t granule) {
-  struct gc__place place = gc__space_place(&marker->space, granule * GC__GRANULE_BYTES);
-  marker->marked_bytes += place.bytes;
-  if (place.kind != GC__KIND_LEAF) push_ref(marker, make_ref(granule, 0));
+static GC__INLINE struct view open_view(struct gc__marker *marker) {
+  struct view view;
+  view.base = marker->space.base;
+  view.span_bytes = marker->space.span_bytes;
+  view.live = marker->space.live;
+  view.entries = (const struct gc__block_entry *)(const void *)(size_t)marker->space.entries;
+  view.queue = marker->candidates.entries;
+  view.oldest = marker->candidates.oldest;
+  view.count = marker->candidates.count;
+  view.items = marker->stack.items;
+  view.objects = view.granules = 0;
+  view.stamp = marker->stamp;
+  view.epoch = marker->epoch;
+  view.epoch_before = marker->epoch_before;
+  view.interior_in_heap = marker->interior_in_heap;
+  view_stack(&view, marker);
+  return view;
 }
 
-/* Marks what a candidate names, if it is allocated and was not marked, and sees that it is scanned. */
-static GC__INLINE void visit(struct gc__marker *marker, size_t ref) {
-  uint8_t *live = &marker->space.live[ref_granule(ref)];
+static GC__INLINE void close_view(const struct view *view, struct gc__marker *marker) {
+  marker->candidates.oldest = view->oldest;
+  marker->candidates.count = view->count;
+  marker->stack.top = view->top;
+  marker->marked_objects += view->objects;
+  marker->marked_bytes += view->granules * GC__GRANULE_BYTES;
+}
+
+/* After the words of one object: a slice, or a cell, pushes no more than the stack has slack for. */
+static GC__INLINE void settle_view(struct view *view, struct gc__marker *marker) {
+  if (GC__LIKELY(view->top <= view->most)) return;
+  marker->stack.top = view->top;
+  settle_stack(marker);
+  view_stack(view, marker);
+}
+_Static_assert(GC__STACK_SLACK > GC__SMALL_MAX_BYTES / sizeof(size_t) && GC__STACK_SLACK > SLICE_WORDS + 1,
+               "an object's or a slice's words, and what follows the slice");
+
+/* ---- Candidates ---- */
+
+static GC__NOINLINE size_t leaf_granules(const struct gc__marker *marker, size_t ref) {
+  return gc__space_place(&marker->space, ref_granule(ref) * GC__GRANULE_BYTES).bytes / GC__GRANULE_BYTES;
+}
+
+static GC__NOINLINE bool is_young(const struct gc__marker *marker, size_t granule) {
+  return gc__heap_is_given(marker->trace->heap, granule);
+}
+
+/* Marks what a candidate names, if it is allocated and was not marked, and sees that it is scanned. What was not live
+ * before is allocated if it is young: the exception in a full trace, the rule in a minor one. */
+static GC__INLINE void visit(struct gc__marker *marker, struct view *view, size_t ref, const bool is_minor) {
+  uint8_t *live = &view->live[ref_granule(ref)];
   uint8_t byte = gc__byte_peek(live);
-  if (byte == marker->epoch) return;
-  if (GC__UNLIKELY(byte != marker->epoch_before) && !gc__heap_is_given(marker->trace->heap, ref_granule(ref))) {
-    if ((ref & REF_IS_ROOT) && !marker->is_minor) note_false_root(marker, ref_granule(ref));
+  if (byte == view->epoch) return;
+  if (is_minor) {
+    if (!gc__heap_is_given(marker->trace->heap, ref_granule(ref))) return;
+  } else if (GC__UNLIKELY(byte != view->epoch_before) && !is_young(marker, ref_granule(ref))) return;
+  gc__byte_poke(live, view->epoch);
+  view->objects++;
+  if (GC__UNLIKELY((ref & REF_KIND) == REF_LEAF))
+    view->granules += GC__LIKELY(ref & REF_LENGTH) ? ref & REF_LENGTH : leaf_granules(marker, ref);
+  else view->items[view->top++] = ref;
+}
+
+static GC__INLINE void visit_oldest(struct gc__marker *marker, struct view *view, const bool is_minor) {
+  size_t ref = view->queue[view->oldest];
+  view->oldest = (view->oldest + 1) % GC__QUEUE_ROOM;
+  view->count--;
+  visit(marker, view, ref, is_minor);
+}
+
+/* A full queue gives its oldest entry for the new one: the place is the same. */
+static GC__INLINE void enqueue(struct gc__marker *marker, struct view *view, size_t ref, const bool is_minor) {
+  GC__PREFETCH(&view->live[ref_granule(ref)]);
+  GC__PREFETCH((char *)view->base + ref_offset(ref));
+  if (GC__UNLIKELY(view->count < GC__QUEUE_ROOM)) {
+    view->queue[(view->oldest + view->count++) % GC__QUEUE_ROOM] = ref;
     return;
   }
-  gc__byte_poke(live, marker->epoch);
-  marker->marked_objects++;
-  if (GC__LIKELY(ref & REF_LENGTH)) push_ref(marker, ref);
-  else visit_special(marker, ref_granule(ref));
-}
-
-static GC__INLINE void visit_oldest(struct gc__marker *marker) {
-  struct gc__queue *queue = &marker->candidates;
-  visit(marker, queue->entries[queue->first++ % GC__QUEUE_ROOM]);
-}
-
-static GC__INLINE void enqueue(struct gc__marker *marker, size_t ref) {
-  struct gc__queue *queue = &marker->candidates;
-  GC__PREFETCH(&marker->space.live[ref_granule(ref)]);
-  GC__PREFETCH(gc__space_address(&marker->space, ref_granule(ref)));
-  if (queue->end - queue->first == CANDIDATES_DEPTH) visit_oldest(marker);
-  queue->entries[queue->end++ % GC__QUEUE_ROOM] = ref;
+  size_t oldest = view->queue[view->oldest];
+  view->queue[view->oldest] = ref;
+  view->oldest = (view->oldest + 1) % GC__QUEUE_ROOM;
+  visit(marker, view, oldest, is_minor);
 }
 
 /* ---- Words ---- */
 
-/* The object that contains an offset, as a reference; SIZE_MAX: nothing does. */
-static GC__INLINE size_t ref_at(const struct gc__space *space, size_t offset) {
-  size_t block = offset >> GC__BLOCK_LOG2;
-  struct gc__block_entry entry = gc__entry_at(space, block);
-  size_t granules = entry.shape & GC__SHAPE_GRANULES;
-  if (GC__UNLIKELY(!granules)) {
-    size_t granule = gc__space_granule_of(space, offset);
-    return granule == SIZE_MAX ? SIZE_MAX : make_ref(granule, 0);
-  }
+static GC__NOINLINE size_t large_ref_at(const struct gc__space *space, size_t offset) {
+  struct gc__place place = gc__space_place(space, offset);
+  return place.granule == SIZE_MAX ? SIZE_MAX : large_ref(place.granule, place.kind);
+}
+
+/* Precondition: the shape is that of a block of cells. What lies behind the last cell gives a granule that is never
+ * allocated, and whose liveness byte never says that it is live. The sum is in this order because a list waits for the
+ * cell's number: all else is done before it. */
+static GC__INLINE size_t cell_ref(size_t reciprocal, size_t shape, size_t offset) {
   size_t in_block = offset >> GC__GRANULE_LOG2 & (GC__BLOCK_GRANULES - 1);
-  size_t first = (in_block * entry.reciprocal >> GC__RECIPROCAL_LOG2) * granules;
-  if (GC__UNLIKELY(first + granules > GC__BLOCK_GRANULES)) return SIZE_MAX;
-  return make_ref(block * GC__BLOCK_GRANULES + first, gc__entry_kind(entry) == GC__KIND_LEAF ? 0 : granules);
+  size_t first = (in_block * reciprocal >> GC__RECIPROCAL_LOG2) * (shape & GC__SHAPE_GRANULES);
+  size_t block = make_ref((offset >> GC__BLOCK_LOG2) * GC__BLOCK_GRANULES, shape);
+  return block + (first << REF_LOG2);
 }
 
-/* [trace.young] */
-static GC__INLINE bool may_be_young(const struct gc__marker *marker, size_t offset) {
-  return gc__entry_at(&marker->space, offset >> GC__BLOCK_LOG2).stamp == marker->stamp;
+/* The object that contains an offset, as a reference; SIZE_MAX: nothing does. */
+static size_t ref_at(const struct gc__space *space, size_t offset) {
+  struct gc__block_entry entry = gc__entry_at(space, offset >> GC__BLOCK_LOG2);
+  size_t granules = entry.shape & GC__SHAPE_GRANULES;
+  if (!granules) return large_ref_at(space, offset);
+  size_t ref = cell_ref(entry.reciprocal, entry.shape, offset);
+  return ref_granule(ref) % GC__BLOCK_GRANULES + granules > GC__BLOCK_GRANULES ? SIZE_MAX : ref;
 }
 
-static GC__INLINE void consider_heap_word(struct gc__marker *marker, size_t word, const bool is_minor) {
-  size_t offset = word - marker->space.base;
-  if (GC__LIKELY(offset >= marker->space.span_bytes)) return;
-  if (is_minor && !may_be_young(marker, offset)) return;
-  size_t ref = ref_at(&marker->space, offset);
-  if (GC__UNLIKELY(ref == SIZE_MAX)) return;
-  if (GC__UNLIKELY(!marker->interior_in_heap) && offset != ref_granule(ref) * GC__GRANULE_BYTES) return;
-  if (is_minor && gc__byte_peek(&marker->space.live[ref_granule(ref)]) == marker->epoch) return;
-  enqueue(marker, ref);
+static GC__INLINE void consider_heap_word(struct gc__marker *marker, struct view *view, size_t word,
+                                          const bool is_minor) {
+  size_t offset = word - view->base;
+  if (GC__LIKELY(offset >= view->span_bytes)) return;
+  const struct gc__block_entry *entry = &view->entries[offset >> GC__BLOCK_LOG2];
+  if (is_minor && entry->stamp != view->stamp) return; /* [trace.young] */
+  size_t shape = entry->shape, ref;
+  if (GC__LIKELY(shape & GC__SHAPE_GRANULES)) ref = cell_ref(entry->reciprocal, shape, offset);
+  else {
+    ref = large_ref_at(&marker->space, offset);
+    if (ref == SIZE_MAX) return;
+  }
+  if (GC__UNLIKELY(!view->interior_in_heap) && offset != ref_granule(ref) * GC__GRANULE_BYTES) return;
+  if (is_minor && gc__byte_peek(&view->live[ref_granule(ref)]) == view->epoch) return;
+  enqueue(marker, view, ref, is_minor);
 }
 
 /* The first page of a free run names the run like that of a large object does. */
@@ -145,8 +232,15 @@ static bool is_free_run(const struct gc__space *space, size_t granule) {
          space->runs[granule / GC__PAGE_GRANULES].state != GC__RUN_LARGE;
 }
 
+/* Looked at without a queue: root words are few, and one does not wait for another. */
+static GC__INLINE bool is_allocated(const struct gc__marker *marker, size_t granule) {
+  uint8_t byte = gc__byte_peek(&marker->space.live[granule]);
+  return byte == marker->epoch || byte == marker->epoch_before || is_young(marker, granule);
+}
+
 /* A root word may point one past the end of an object: then the object before the address is meant. */
-static void consider_root_word(struct gc__marker *marker, size_t word) {
+static GC__INLINE void consider_root_word(struct gc__marker *marker, struct view *view, size_t word,
+                                          const bool is_minor) {
   const struct gc__space *space = &marker->space;
   size_t offset = word - space->base;
   size_t ref = SIZE_MAX;
@@ -154,79 +248,83 @@ static void consider_root_word(struct gc__marker *marker, size_t word) {
   if (offset < space->span_bytes) {
     ref = ref_at(space, offset);
     bool is_nothing = ref == SIZE_MAX || is_free_run(space, ref_granule(ref));
-    if (!is_nothing) enqueue(marker, ref | REF_IS_ROOT);
-    else if (!marker->is_minor) note_false_root(marker, offset / GC__GRANULE_BYTES);
+    size_t granule = is_nothing ? offset / GC__GRANULE_BYTES : ref_granule(ref);
+    if (!is_minor && (is_nothing || !is_allocated(marker, granule))) note_false_root(marker, granule);
+    else if (!is_nothing) enqueue(marker, view, ref, is_minor);
   }
   if (offset == 0 || offset % GC__GRANULE_BYTES) return;
   size_t before = ref_at(space, offset - 1);
-  if (before != SIZE_MAX && before != ref) enqueue(marker, before);
+  if (before != SIZE_MAX && before != ref) enqueue(marker, view, before, is_minor);
 }
 
 SCANS_ANYTHING static void scan_roots(struct gc__marker *marker, struct gc__range piece) {
-  size_t base = marker->space.base, span_bytes = marker->space.span_bytes;
+  struct view view = open_view(marker);
   for (const volatile size_t *word = (const volatile size_t *)piece.start; word < (const volatile size_t *)piece.end;
        word++) {
     size_t value = *word;
-    if (GC__UNLIKELY(value - base <= span_bytes)) consider_root_word(marker, value);
+    if (GC__LIKELY(value - view.base > view.span_bytes)) continue;
+    consider_root_word(marker, &view, value, marker->is_minor);
+    settle_view(&view, marker);
   }
+  close_view(&view, marker);
 }
 
 /* count is even: a granule has two words. */
-SCANS_ANYTHING static GC__INLINE void scan_words(struct gc__marker *marker, const size_t *word, size_t count,
-                                                 const bool is_minor) {
+SCANS_ANYTHING static GC__INLINE void scan_words(struct gc__marker *marker, struct view *view, const size_t *word,
+                                                 size_t count, const bool is_minor) {
   for (const size_t *end = word + count; word < end; word += GRANULE_WORDS) {
-    consider_heap_word(marker, word[0], is_minor);
-    consider_heap_word(marker, word[1], is_minor);
+    consider_heap_word(marker, view, word[0], is_minor);
+    consider_heap_word(marker, view, word[1], is_minor);
   }
 }
 
 /* ---- Objects ---- */
 
-/* A large object from a granule on: pushes what follows the slice first, so that it can be stolen. */
-static GC__NOINLINE void scan_slice(struct gc__marker *marker, size_t granule, const bool is_minor) {
-  const struct gc__space *space = &marker->space;
-  struct gc__place place = gc__space_place(space, granule * GC__GRANULE_BYTES);
-  size_t end = place.granule + place.bytes / GC__GRANULE_BYTES;
-  if (end - granule > SLICE_GRANULES) {
-    end = granule + SLICE_GRANULES;
-    if (!gc__mark_stack_push(&marker->stack, make_ref(end, 0))) note_overflow(marker, place.granule);
-  }
-  scan_words(marker, (const size_t *)(void *)gc__space_address(space, granule), (end - granule) * GRANULE_WORDS,
-             is_minor);
-}
-
-static GC__INLINE void scan_ref(struct gc__marker *marker, size_t ref, const bool is_minor) {
-  size_t granules = ref & REF_LENGTH;
-  if (GC__UNLIKELY(!granules)) {
-    scan_slice(marker, ref_granule(ref), is_minor);
-    return;
-  }
-  marker->marked_bytes += granules * GC__GRANULE_BYTES;
-  scan_words(marker, (const size_t *)(void *)gc__space_address(&marker->space, ref_granule(ref)),
-             granules * GRANULE_WORDS, is_minor);
+/* How much of a large object is scanned now, from a granule on. *rest: what follows, for the stack, or 0. */
+static GC__NOINLINE size_t slice_granules(struct gc__marker *marker, size_t ref, size_t *rest) {
+  struct gc__place place = gc__space_place(&marker->space, ref_offset(ref));
+  size_t granule = ref_granule(ref), granules = place.granule + place.bytes / GC__GRANULE_BYTES - granule;
+  if (granule == place.granule) marker->marked_bytes += place.bytes;
+  *rest = granules > SLICE_GRANULES ? large_ref(granule + SLICE_GRANULES, place.kind) : 0;
+  return granules < SLICE_GRANULES ? granules : SLICE_GRANULES;
 }
 
 /* The lower items of a deep stack have left the cache since they were candidates: the line of the one that comes some
- * pops later is asked for again. */
-static GC__INLINE size_t pop_ref(struct gc__marker *marker) {
-  struct gc__mark_stack *stack = &marker->stack;
-  const size_t *top = &stack->items[--stack->top];
-  GC__PREFETCH(gc__space_address(&marker->space, ref_granule(top[-(ptrdiff_t)GC__STACK_PAD])));
-  return *top;
+ * pops later is asked for again. What follows a slice of a large object is pushed before what the slice holds, so that
+ * it can be stolen; there is room, where the slice was. */
+static GC__INLINE void scan_top(struct gc__marker *marker, struct view *view, const bool is_minor) {
+  const size_t *top = &view->items[--view->top];
+  size_t ref = *top, granules = ref & REF_LENGTH;
+  GC__PREFETCH((char *)view->base + ref_offset(top[-(ptrdiff_t)GC__STACK_PAD]));
+  view->granules += granules;
+  if (GC__UNLIKELY(!granules)) {
+    size_t rest;
+    granules = slice_granules(marker, ref, &rest);
+    if (rest) view->items[view->top++] = rest;
+  }
+  scan_words(marker, view, (const size_t *)(view->base + ref_offset(ref)), granules * GRANULE_WORDS, is_minor);
 }
 
-static GC__INLINE void drain_as(struct gc__marker *marker, const bool is_minor) {
-  struct gc__mark_stack *stack = &marker->stack;
-  struct gc__queue *queue = &marker->candidates;
+SCANS_ANYTHING static GC__INLINE void drain_as(struct gc__marker *marker, const bool is_minor) {
+  struct view view = open_view(marker);
   for (;;) {
-    if (GC__LIKELY(stack->top > stack->split)) scan_ref(marker, pop_ref(marker), is_minor);
-    else if (GC__LIKELY(queue->first != queue->end)) visit_oldest(marker);
-    else if (!gc__mark_stack_fetch(stack)) return;
+    if (GC__LIKELY(view.top != view.split)) {
+      scan_top(marker, &view, is_minor);
+      settle_view(&view, marker);
+    } else if (GC__LIKELY(view.count)) {
+      visit_oldest(marker, &view, is_minor);
+    } else {
+      marker->stack.top = view.top;
+      bool has_more = gc__mark_stack_fetch(&marker->stack);
+      view_stack(&view, marker);
+      if (!has_more) break;
+    }
   }
+  close_view(&view, marker);
 }
 
 /* Two copies of one loop. */
-static void drain(struct gc__marker *marker) {
+SCANS_ANYTHING static void drain(struct gc__marker *marker) {
   if (marker->is_minor) drain_as(marker, true);
   else drain_as(marker, false);
 }
@@ -236,17 +334,21 @@ static void drain(struct gc__marker *marker) {
 /* Words are looked at before the object that they lie in: most lead to no block with young objects. */
 SCANS_ANYTHING static void scan_written_cells(struct gc__marker *marker, struct gc__range range) {
   const struct gc__space *space = &marker->space;
+  struct view view = open_view(marker);
   for (const size_t *word = (const size_t *)range.start; word < (const size_t *)range.end; word++) {
-    size_t offset = *word - space->base;
-    if (GC__LIKELY(offset >= space->span_bytes) || !may_be_young(marker, offset)) continue;
-    size_t granule = gc__space_granule_of(space, (uintptr_t)word - space->base);
-    if (granule != SIZE_MAX && gc__byte_peek(&space->live[granule]) == marker->epoch)
-      consider_heap_word(marker, *word, true);
+    size_t offset = *word - view.base;
+    if (GC__LIKELY(offset >= view.span_bytes) || view.entries[offset >> GC__BLOCK_LOG2].stamp != view.stamp) continue;
+    size_t granule = gc__space_granule_of(space, (uintptr_t)word - view.base);
+    if (granule == SIZE_MAX || gc__byte_peek(&view.live[granule]) != view.epoch) continue;
+    consider_heap_word(marker, &view, *word, true);
+    settle_view(&view, marker);
   }
+  close_view(&view, marker);
 }
 
-static void scan_written_runs(struct gc__marker *marker, struct gc__range range) {
+SCANS_ANYTHING static void scan_written_runs(struct gc__marker *marker, struct gc__range range) {
   const struct gc__space *space = &marker->space;
+  struct view view = open_view(marker);
   for (uintptr_t at = range.start, end; at < range.end; at = end) {
     size_t offset = at - space->base;
     end = space->base + gc__round_down(offset, GC__PAGE_BYTES) + GC__PAGE_BYTES;
@@ -254,9 +356,11 @@ static void scan_written_runs(struct gc__marker *marker, struct gc__range range)
     size_t granule = gc__space_granule_of(space, offset);
     if (granule == SIZE_MAX || gc__byte_peek(&space->live[granule]) != marker->epoch) continue;
     const struct gc__run *run = &space->runs[granule / GC__PAGE_GRANULES];
-    if (run->state == GC__RUN_LARGE && run->kind != GC__KIND_LEAF)
-      scan_words(marker, (const size_t *)at, (end - at) / sizeof(size_t), true);
+    if (run->state != GC__RUN_LARGE || run->kind == GC__KIND_LEAF) continue;
+    scan_words(marker, &view, (const size_t *)at, (end - at) / sizeof(size_t), true);
+    settle_view(&view, marker);
   }
+  close_view(&view, marker);
 }
 
 /* A range may cover blocks of all sorts. */
@@ -278,7 +382,7 @@ static void scan_written(struct gc__marker *marker, struct gc__range range) {
 #define OPEN_AHEAD 16u
 
 /* The old cells of an open block, or of a piece of one: most have none or few. */
-static void scan_open(struct gc__marker *marker, struct gc__range range) {
+SCANS_ANYTHING static void scan_open(struct gc__marker *marker, struct gc__range range) {
   const struct gc__space *space = &marker->space;
   size_t first = (range.start - space->base) / GC__GRANULE_BYTES, end = (range.end - space->base) / GC__GRANULE_BYTES;
   size_t words = (gc__entry_at(space, first / GC__BLOCK_GRANULES).shape & GC__SHAPE_GRANULES) * GRANULE_WORDS;
@@ -290,10 +394,13 @@ static void scan_open(struct gc__marker *marker, struct gc__range range) {
       if (count < OPEN_AHEAD) GC__PREFETCH(gc__space_address(space, first + cells[count]));
       count++;
     }
+  struct view view = open_view(marker);
   for (size_t i = 0; i < count; i++) {
     if (i + OPEN_AHEAD < count) GC__PREFETCH(gc__space_address(space, first + cells[i + OPEN_AHEAD]));
-    scan_words(marker, (const size_t *)(void *)gc__space_address(space, first + cells[i]), words, true);
+    scan_words(marker, &view, (const size_t *)(void *)gc__space_address(space, first + cells[i]), words, true);
+    settle_view(&view, marker);
   }
+  close_view(&view, marker);
 }
 
 /* The first page of the range that will be looked at next: 1.06 us a written page without that, 0.67 with it in a
@@ -373,7 +480,7 @@ void gc__trace_begin(struct gc__trace *trace, const struct gc__roots *roots, uin
     marker->stamp = trace->heap->stamp;
     marker->is_minor = is_minor;
     marker->interior_in_heap = trace->interior_in_heap;
-    marker->candidates.first = marker->candidates.end = 0;
+    marker->candidates.oldest = marker->candidates.count = 0;
     marker->marked_objects = marker->marked_bytes = marker->false_words = 0;
   }
 }
@@ -388,9 +495,16 @@ static void each_cell(struct gc__marker *marker, uint32_t block, void (*fn)(stru
   for (unsigned cell = 0; cell < class->cell_count; cell++, granule += class->cell_granules) fn(marker, granule);
 }
 
+static void mark_root_object(struct gc__marker *marker, size_t ref) {
+  struct view view = open_view(marker);
+  enqueue(marker, &view, ref, marker->is_minor);
+  settle_view(&view, marker);
+  close_view(&view, marker);
+}
+
 static void mark_root_cell(struct gc__marker *marker, size_t granule) {
   if (gc__heap_is_given(marker->trace->heap, granule))
-    enqueue(marker, ref_at(&marker->space, granule * GC__GRANULE_BYTES));
+    mark_root_object(marker, ref_at(&marker->space, granule * GC__GRANULE_BYTES));
 }
 
 /* Young ones are in blocks of the coming stop's stamp, and first in the list of large ones. */
@@ -401,30 +515,33 @@ void gc__trace_root_objects(struct gc__marker *marker) {
       each_cell(marker, block, mark_root_cell);
   for (uint32_t first = heap->root_large; first != GC__NONE; first = heap->space.runs[first].next) {
     if (marker->is_minor && heap->space.runs[first].stamp != heap->stamp) break;
-    enqueue(marker, make_ref((size_t)first * GC__PAGE_GRANULES, 0));
+    mark_root_object(marker, large_ref((size_t)first * GC__PAGE_GRANULES, GC__KIND_ROOT));
   }
 }
 
 /* Scanning again is harmless: what it finds is marked already, or was lost and is found now. */
+SCANS_ANYTHING static void rescan(struct gc__marker *marker, size_t granule, size_t bytes) {
+  const size_t *word = (const size_t *)(void *)gc__space_address(&marker->space, granule);
+  for (const size_t *end = word + bytes / sizeof *word; word < end;) {
+    size_t left = (size_t)(end - word), count = left < SLICE_WORDS ? left : SLICE_WORDS;
+    struct view view = open_view(marker);
+    scan_words(marker, &view, word, count, marker->is_minor);
+    settle_view(&view, marker);
+    close_view(&view, marker);
+    drain(marker);
+    word += count;
+  }
+}
+
 static void rescan_cell(struct gc__marker *marker, size_t granule) {
-  const struct gc__space *space = &marker->space;
-  if (space->live[granule] != marker->epoch) return;
-  size_t ref = ref_at(space, granule * GC__GRANULE_BYTES);
-  scan_ref(marker, ref, marker->is_minor);
-  marker->marked_bytes -= (ref & REF_LENGTH) * GC__GRANULE_BYTES; /* it was counted when it was marked */
-  drain(marker);
+  if (marker->space.live[granule] != marker->epoch) return;
+  rescan(marker, granule, gc__space_place(&marker->space, granule * GC__GRANULE_BYTES).bytes);
 }
 
 static void rescan_large(struct gc__marker *marker, size_t granule) {
-  const struct gc__space *space = &marker->space;
-  struct gc__place place = gc__space_place(space, granule * GC__GRANULE_BYTES);
-  if (space->live[granule] != marker->trace->epoch || place.kind == GC__KIND_LEAF) return;
-  const size_t *word = (const size_t *)(void *)gc__space_address(space, granule);
-  for (const size_t *end = word + place.bytes / sizeof *word; word < end; word++) {
-    consider_heap_word(marker, *word, marker->is_minor);
-    if (marker->stack.top) drain(marker);
-  }
-  drain(marker);
+  struct gc__place place = gc__space_place(&marker->space, granule * GC__GRANULE_BYTES);
+  if (marker->space.live[granule] != marker->epoch || place.kind == GC__KIND_LEAF) return;
+  rescan(marker, granule, place.bytes);
 }
 
 static void rescan_block(struct gc__marker *marker, uint32_t block) {

@@ -88,7 +88,7 @@ int gc__roots_remove(struct gc__roots *roots, uintptr_t start) {
 
 /* ---- Watched segments ---- */
 
-static struct gc__range *watched_ranges(const struct gc__roots *roots) {
+static struct gc__range *watched_segments(const struct gc__roots *roots) {
   return (struct gc__range *)(void *)roots->watched_memory.start;
 }
 
@@ -108,20 +108,20 @@ static bool is_segment(const struct gc__roots *roots, struct gc__range watched) 
 
 static bool is_watched(const struct gc__roots *roots, struct gc__range pages) {
   for (size_t i = 0; i < roots->watched_count; i++)
-    if (watched_ranges(roots)[i].start == pages.start && watched_ranges(roots)[i].end == pages.end) return true;
+    if (watched_segments(roots)[i].start == pages.start && watched_segments(roots)[i].end == pages.end) return true;
   return false;
 }
 
 static void watch_segment(struct gc__roots *roots, struct gc__watch *watch, struct gc__range pages) {
   if (pages.end < pages.start + WATCH_FROM_BYTES || is_watched(roots, pages)) return;
   if (!gc__region_commit(&roots->watched_memory, (roots->watched_count + 1) * sizeof pages)) return;
-  if (gc__watch_add(watch, pages)) watched_ranges(roots)[roots->watched_count++] = pages;
+  if (gc__watch_add(watch, pages)) watched_segments(roots)[roots->watched_count++] = pages;
 }
 
 /* Libraries come and go: what is not among the segments any more is forgotten first. */
 static void watch_segments(struct gc__roots *roots, struct gc__watch *watch) {
   const struct gc__range *segments = gc__segments_ranges(&roots->segments);
-  struct gc__range *watched = watched_ranges(roots);
+  struct gc__range *watched = watched_segments(roots);
   size_t kept = 0;
   for (size_t i = 0; i < roots->watched_count; i++) {
     if (is_segment(roots, watched[i])) watched[kept++] = watched[i];
@@ -251,7 +251,7 @@ static void append_written_static(void *argument, struct gc__range range) {
 static void gather_written_static(struct gc__roots *roots, struct gc__watch *watch) {
   for (size_t i = 0; i < roots->watched_count; i++) {
     roots->segment_from = roots->count;
-    gc__watch_take(watch, watched_ranges(roots)[i], append_written_static, roots);
+    gc__watch_take(watch, watched_segments(roots)[i], append_written_static, roots);
   }
 }
 

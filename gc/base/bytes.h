@@ -7,8 +7,9 @@
 #include "base/bits.h"
 
 /* Sweeping compares bytes that other threads change meanwhile, each by one atomic operation. A vector load reads every
- * byte once, old or new, which is all that is asked of it, but C has no word for that, and so ThreadSanitizer cannot
- * know it: there, and where there are no vectors, words are loaded atomically. */
+ * byte once, old or new, and before what follows, which is all that is asked of it, but C has no word for that, and so
+ * ThreadSanitizer cannot know it: there, and where there are no vectors, words are loaded atomically. They acquire: who
+ * finds a cell free comes after who freed it. */
 #if defined(__SSE2__) && !GC__TSAN_INSTRUMENTED
 #include <emmintrin.h>
 
@@ -31,7 +32,7 @@ static inline uint64_t gc__bytes_equal(const uint8_t *bytes, uint8_t value) {
   const uint64_t low7 = UINT64_C(0x7f7f7f7f7f7f7f7f);
   uint64_t mask = 0;
   for (unsigned i = 0; i < 8; i++) {
-    uint64_t x = gc__word_peek((const volatile size_t *)(const void *)bytes + i);
+    uint64_t x = gc__word_get((const volatile size_t *)(const void *)bytes + i);
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     x = __builtin_bswap64(x);
 #endif

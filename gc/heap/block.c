@@ -130,7 +130,7 @@ void gc__block_read_occupied(const struct gc__heap *heap, uint32_t block, uint64
   if (is_stamped) {
     gc__full_barrier(); /* bytes before bits: heap/local.h [local.recycled] */
     for (unsigned word = 0; word < GC__BLOCK_WORDS; word++)
-      occupied[word] |= gc__word_peek(&heap->space.young[block][word]);
+      occupied[word] |= gc__word_get(&heap->space.young[block][word]); /* after who freed a cell, as the bytes */
     keep_first_granules(occupied, class->cell_granules);
   }
   if (block_at(heap, block)->black_epoch == heap->epoch) add_black(live, heap->epoch, class, occupied);

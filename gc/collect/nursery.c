@@ -55,7 +55,7 @@ static void adapt(struct gc__nursery *nursery, const struct gc__nursery_sample *
   size_t percent = sample->handed_bytes ? sample->survived_bytes * 100 / sample->handed_bytes : 0;
   uint64_t predicted_ns = predict_ns(sample);
   bool may_double = sample->pause_ns * 2 < PAUSE_NS && sample->handed_bytes >= nursery->bytes / 2;
-  if (predicted_ns > PAUSE_NS && nursery->bytes > FIRST_BYTES) nursery->bytes /= 2;
+  if (predicted_ns > PAUSE_NS && nursery->bytes > KNEE_BYTES) nursery->bytes /= 2;
   else if (may_double && percent > MANY_PERCENT && nursery->bytes < MOST_BYTES) nursery->bytes *= 2;
   else if (may_double && percent <= HARDLY_PERCENT && nursery->bytes < KNEE_BYTES) nursery->bytes *= 2;
 }

@@ -2,8 +2,8 @@
  *
  * The nursery is a number of bytes, not a place. It starts at 4 MiB and follows what minor collections cost: it doubles
  * while more than a fifth survives and the predicted pause stays below 1 ms, up to 8 MiB where almost nothing survives
- * (trees took 202, 190, 143, 118, 114 and 116 ms with 1, 2, 4, 8, 16 and 32 MiB), and it halves where survivors and
- * written pages alone take longer than a pause should.
+ * (trees took 202, 190, 143, 118, 114 and 116 ms with 1, 2, 4, 8, 16 and 32 MiB), and above that it halves where
+ * survivors and written pages alone take longer than a pause should.
  *
  * A full collection is due when the old objects have grown by what the mark-sweep mode would let be allocated; and when
  * eight times the heap was allocated since the last one, however little of it survived: after a peak nothing else would

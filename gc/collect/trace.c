@@ -51,6 +51,7 @@ struct view {
   size_t base, span_bytes;
   uint8_t *live;
   const struct gc__block_entry *entries;
+  const uint64_t (*young)[GC__BLOCK_WORDS];
   size_t *queue, oldest, count; /* of the marker's candidates */
   size_t *items, top, split;    /* of its stack */
   size_t most;                  /* the top up to which the stack needs no attention */
@@ -105,6 +106,7 @@ static GC__INLINE struct view open_view(struct gc__marker *marker) {
   view.span_bytes = marker->space.span_bytes;
   view.live = marker->space.live;
   view.entries = (const struct gc__block_entry *)(const void *)(size_t)marker->space.entries;
+  view.young = (const uint64_t(*)[GC__BLOCK_WORDS])marker->space.young;
   view.queue = marker->candidates.entries;
   view.oldest = marker->candidates.oldest;
   view.count = marker->candidates.count;
@@ -146,6 +148,13 @@ static GC__NOINLINE bool is_young(const struct gc__marker *marker, size_t granul
   return gc__heap_is_given(marker->trace->heap, granule);
 }
 
+/* In a minor trace, of a candidate: its block has the stamp, so that the young bits count. */
+static GC__INLINE bool is_young_ref(const struct gc__marker *marker, const struct view *view, size_t ref) {
+  size_t granule = ref_granule(ref), bit = granule % GC__BLOCK_GRANULES;
+  if (GC__UNLIKELY(!(ref & REF_LENGTH))) return is_young(marker, granule);
+  return view->young[granule / GC__BLOCK_GRANULES][bit / 64] >> bit % 64 & 1;
+}
+
 /* Marks what a candidate names, if it is allocated and was not marked, and sees that it is scanned. What was not live
  * before is allocated if it is young: the exception in a full trace, the rule in a minor one. */
 static GC__INLINE void visit(struct gc__marker *marker, struct view *view, size_t ref, const bool is_minor) {
@@ -153,7 +162,7 @@ static GC__INLINE void visit(struct gc__marker *marker, struct view *view, size_
   uint8_t byte = gc__byte_peek(live);
   if (byte == view->epoch) return;
   if (is_minor) {
-    if (!gc__heap_is_given(marker->trace->heap, ref_granule(ref))) return;
+    if (GC__UNLIKELY(!is_young_ref(marker, view, ref))) return;
   } else if (GC__UNLIKELY(byte != view->epoch_before) && !is_young(marker, ref_granule(ref))) return;
   gc__byte_poke(live, view->epoch);
   view->objects++;
@@ -209,6 +218,11 @@ static size_t ref_at(const struct gc__space *space, size_t offset) {
   return ref_granule(ref) % GC__BLOCK_GRANULES + granules > GC__BLOCK_GRANULES ? SIZE_MAX : ref;
 }
 
+/* [trace.young] */
+static GC__INLINE bool may_be_young(const struct view *view, size_t offset) {
+  return view->entries[offset >> GC__BLOCK_LOG2].stamp == view->stamp;
+}
+
 static GC__INLINE void consider_heap_word(struct gc__marker *marker, struct view *view, size_t word,
                                           const bool is_minor) {
   size_t offset = word - view->base;
@@ -250,11 +264,12 @@ static GC__INLINE void consider_root_word(struct gc__marker *marker, struct view
     bool is_nothing = ref == SIZE_MAX || is_free_run(space, ref_granule(ref));
     size_t granule = is_nothing ? offset / GC__GRANULE_BYTES : ref_granule(ref);
     if (!is_minor && (is_nothing || !is_allocated(marker, granule))) note_false_root(marker, granule);
-    else if (!is_nothing) enqueue(marker, view, ref, is_minor);
+    else if (!is_nothing && (!is_minor || may_be_young(view, offset))) enqueue(marker, view, ref, is_minor);
   }
   if (offset == 0 || offset % GC__GRANULE_BYTES) return;
   size_t before = ref_at(space, offset - 1);
-  if (before != SIZE_MAX && before != ref) enqueue(marker, view, before, is_minor);
+  if (before == SIZE_MAX || before == ref || (is_minor && !may_be_young(view, offset - 1))) return;
+  enqueue(marker, view, before, is_minor);
 }
 
 SCANS_ANYTHING static void scan_roots(struct gc__marker *marker, struct gc__range piece) {
@@ -331,13 +346,16 @@ SCANS_ANYTHING static void drain(struct gc__marker *marker) {
 
 /* ---- Old objects that were written ---- */
 
-/* Words are looked at before the object that they lie in: most lead to no block with young objects. */
+/* Words are looked at before the object that they lie in: most lead to no block with young objects, and of the others
+ * most to an old object there, whose liveness byte is in the cache, which that of the object they lie in is not. */
 SCANS_ANYTHING static void scan_written_cells(struct gc__marker *marker, struct gc__range range) {
   const struct gc__space *space = &marker->space;
   struct view view = open_view(marker);
   for (const size_t *word = (const size_t *)range.start; word < (const size_t *)range.end; word++) {
     size_t offset = *word - view.base;
     if (GC__LIKELY(offset >= view.span_bytes) || view.entries[offset >> GC__BLOCK_LOG2].stamp != view.stamp) continue;
+    size_t target = gc__space_granule_of(space, offset);
+    if (target == SIZE_MAX || gc__byte_peek(&view.live[target]) == view.epoch) continue;
     size_t granule = gc__space_granule_of(space, (uintptr_t)word - view.base);
     if (granule == SIZE_MAX || gc__byte_peek(&view.live[granule]) != view.epoch) continue;
     consider_heap_word(marker, &view, *word, true);

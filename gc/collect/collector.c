@@ -123,6 +123,7 @@ static void trace(struct gc__collector *collector, bool is_minor, uint8_t epoch)
   struct gc__collection *made = &collector->last;
   made->is_full = !is_minor;
   made->counts = gc__crew_trace(&collector->crew, &collector->roots, epoch, is_minor);
+  gc__valgrind_trust(&made->counts, sizeof made->counts);
   made->live_bytes = made->counts.marked_bytes + (is_minor ? made->live_bytes : 0);
   collector->objects_marked += made->counts.marked_objects;
   if (collector->inspect_traced) collector->inspect_traced(collector);

@@ -65,6 +65,7 @@ char *gc__large_take(struct gc__heap *heap, size_t bytes, size_t alignment, enum
                                                      .alignment_log2 = (uint8_t)gc__highest_bit(alignment)};
     heap->space.live[(size_t)grant.first * GC__PAGE_GRANULES] = 0;
     claim_pages(heap, grant.first, grant.first, count);
+    gc__log_welcome(heap, grant.first, count);
     link_large(heap, grant.first);
   }
   gc__lock_give(&heap->lock);
@@ -89,6 +90,7 @@ bool gc__large_resize(struct gc__heap *heap, uint32_t first, size_t bytes) {
   } else if (count > before) {
     done = gc__pages_take_after(&heap->pages, first, before, count - before, &dirty);
     if (done) claim_pages(heap, first, first + before, count - before);
+    if (done) gc__log_welcome(heap, first + before, count - before);
     if (done && run->kind != GC__KIND_LEAF && heap->space.live[(size_t)first * GC__PAGE_GRANULES] == heap->epoch)
       gc__log_cover(heap, first + before, count - before);
   }

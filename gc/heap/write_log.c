@@ -87,6 +87,13 @@ void gc__log_arm(struct gc__heap *heap) {
   *arming = (struct gc__range){0, 0};
 }
 
+void gc__log_welcome(struct gc__heap *heap, uint32_t first_page, uint32_t page_count) {
+  struct gc__log *log = &heap->log;
+  if (!log->is_on || log->watch.kind != GC__WATCH_PROTECT) return;
+  struct gc__range range = watched_range(heap, first_page, page_count);
+  if (range.start < range.end) gc__watch_open_pages(&log->watch, range);
+}
+
 /* ---- What was written ---- */
 
 /* The next run of tracked blocks from this one on, below end: its first block; *after: the block behind it. */
@@ -117,6 +124,30 @@ static void tell_pages(void *argument, struct gc__range range) {
   taking->fn(taking->argument, range);
 }
 
+/* Whether a page may belong to an old object with pointers. Those of leaves stay open: a take would arm them. */
+static bool is_page_scanned(const struct gc__space *space, size_t page) {
+  if (!(gc__entry_at(space, page / GC__BLOCK_PAGES).shape & GC__SHAPE_PAGES)) return true;
+  uint32_t head = space->run_heads[page];
+  const struct gc__run *run = &space->runs[head ? head - 1 : page];
+  return head && run->state == GC__RUN_LARGE && run->kind != GC__KIND_LEAF;
+}
+
+/* The kernel is asked about a range in one call, and arms what it likes; protection is for pages that need it. */
+static void take_watched(struct gc__heap *heap, struct gc__range range, struct taking *taking) {
+  const struct gc__space *space = &heap->space;
+  struct gc__watch *watch = &heap->log.watch;
+  if (watch->kind != GC__WATCH_PROTECT) {
+    gc__watch_take(watch, range, tell_pages, taking);
+    return;
+  }
+  size_t page = (range.start - space->base) / GC__PAGE_BYTES, end = (range.end - space->base) / GC__PAGE_BYTES;
+  for (size_t first; page < end; page++) {
+    for (first = page; page < end && is_page_scanned(space, page);) page++;
+    struct gc__range scanned = {space->base + first * GC__PAGE_BYTES, space->base + page * GC__PAGE_BYTES};
+    if (first < page) gc__watch_take(watch, scanned, tell_pages, taking);
+  }
+}
+
 static void take_pages(struct gc__heap *heap, struct taking *taking) {
   const struct gc__space *space = &heap->space;
   size_t end = space->span_bytes / GC__BLOCK_BYTES, after = 0;
@@ -124,7 +155,7 @@ static void take_pages(struct gc__heap *heap, struct taking *taking) {
     struct gc__range range = watched_range(heap, block * GC__BLOCK_PAGES, (after - block) * GC__BLOCK_PAGES);
     uintptr_t start = space->base + block * GC__BLOCK_BYTES; /* may lie behind all that is watched */
     struct gc__range rest = {start < range.end ? range.end : start, space->base + after * GC__BLOCK_BYTES};
-    if (range.start < range.end) gc__watch_take(&heap->log.watch, range, tell_pages, taking);
+    if (range.start < range.end) take_watched(heap, range, taking);
     if (rest.start < rest.end) tell_pages(taking, rest);
   }
 }

@@ -50,6 +50,10 @@ void gc__log_arm(struct gc__heap *heap);
  * the others count as written. Heap's lock held. */
 void gc__log_cover(struct gc__heap *heap, uint32_t first_page, uint32_t page_count);
 
+/* A new large object gets these pages, or a large object grows into them: they may be armed from a former tenant, and a
+ * system call may write into a young object, or a leaf, without a word (GC_TRACK_PROTECT). Heap's lock held. */
+void gc__log_welcome(struct gc__heap *heap, uint32_t first_page, uint32_t page_count);
+
 /* Calls fn with ranges of memory, in order of addresses, that cover all writes to tracked blocks since they were told
  * of last. They may cover more: free memory, leaves, young objects. World stopped. */
 void gc__log_take(struct gc__heap *heap, void (*fn)(void *, struct gc__range), void *argument);

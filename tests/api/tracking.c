@@ -326,6 +326,47 @@ START_TEST(large_static_arrays_hold_young_objects) {
 }
 END_TEST
 
+/* ---- System calls ---- */
+
+static bool read_into(int ends[2], char *place) {
+  return write(ends[1], "x", 1) == 1 && read(ends[0], place, 1) == 1 && *place == 'x';
+}
+
+static NOT_INLINED void make_old_and_large(unsigned count, size_t bytes) {
+  for (unsigned i = 0; i < count; i++) {
+    held[2 * i] = gc_alloc(bytes);
+    held[2 * i + 1] = gc_alloc_leaf(bytes);
+  }
+  for (int i = 0; i < 3; i++) gc_collect(GC_COLLECT_MINOR);
+}
+
+/* Only old objects that may hold pointers need gc_will_write, whatever lay in their place, or lies beside them. */
+START_TEST(system_calls_write_into_leaves_and_young_objects) {
+  static const size_t sizes[] = {100, 3000, 12000, 100000, 2000000};
+  int ends[2];
+  ck_assert_int_eq(pipe(ends), 0);
+  for (unsigned k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
+    unsigned count = sizes[k] < 1000000 ? 100 : 20;
+    for (int round = 0; round < 3; round++) {
+      make_old_and_large(count, sizes[k]);
+      for (unsigned i = 0; i < count; i++) {
+        require(read_into(ends, (char *)held[2 * i + 1] + sizes[k] / 2));
+        gc_will_write((char *)held[2 * i] + sizes[k] / 2, 1);
+        require(read_into(ends, (char *)held[2 * i] + sizes[k] / 2));
+      }
+      memset(held, 0, sizeof held[0] * 2 * count);
+      for (int i = 0; i <= round; i++) gc_collect(GC_COLLECT_FULL); /* gives memory back, in the end */
+      for (unsigned i = 0; i < count; i++) {
+        char *young = gc_alloc(sizes[k]);
+        require(read_into(ends, young + sizes[k] / 2));
+        young = gc_realloc(young, 2 * sizes[k]);
+        require(read_into(ends, young + 2 * sizes[k] - 1));
+      }
+    }
+  }
+}
+END_TEST
+
 /* ---- Barriers inside the library ---- */
 
 static atomic_bool finished;
@@ -414,6 +455,7 @@ int main(void) {
   tcase_add_test(tests, a_later_handler_gets_the_programs_faults);
   tcase_add_test(tests, parent_and_child_both_write_old_objects);
   tcase_add_test(tests, large_static_arrays_hold_young_objects);
+  tcase_add_test(tests, system_calls_write_into_leaves_and_young_objects);
   tcase_add_test(tests, copies_are_announced);
   return suite_end();
 }

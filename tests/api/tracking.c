@@ -162,6 +162,7 @@ START_TEST(what_the_machine_lacks_is_named) {
   for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     int status = run_in_child(cases[i].run, (void *)(uintptr_t)cases[i].argument, text, sizeof text);
     if (WIFEXITED(status) && WEXITSTATUS(status) == NO_FILTER) SKIP_TEST("seccomp filters are not permitted here");
+    if (strstr(text, "this build has no source")) SKIP_TEST("this build knows no source of written pages");
     ck_assert_msg(status == 0, "case %u: status %#x: %s", i, (unsigned)status, text);
     ck_assert_msg(count_lines(text) == (cases[i].is_reported ? 1 : 0), "case %u: %s", i, text);
     if (!cases[i].is_reported) continue;

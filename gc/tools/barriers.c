@@ -10,7 +10,12 @@
 struct suspect {
   size_t object, offset; /* in the heap */
   size_t before, now;    /* what the word was, and is */
+  size_t stops;          /* since then */
 };
+
+/* A thread that was stopped in the middle of gc_write may be stopped again before it ran on, and again, where others
+ * collect all the time. */
+#define FLIGHT_STOPS 32
 
 static struct gc__barriers *barriers_of(const struct gc__collector *collector) {
   return collector->inspected;
@@ -69,10 +74,15 @@ static bool has_card(const struct gc__space *space, size_t offset) {
 /* [barriers.flight] */
 static void settle_suspects(struct gc__collector *collector) {
   struct gc__barriers *barriers = barriers_of(collector);
-  const struct suspect *suspects = (const void *)barriers->suspects.start;
-  for (size_t i = 0; i < barriers->suspect_count; i++)
-    if (!has_card(&collector->heap.space, suspects[i].offset)) name_word(&collector->heap.space, &suspects[i]);
-  barriers->suspect_count = 0;
+  struct suspect *suspects = (void *)barriers->suspects.start;
+  size_t kept = 0;
+  for (size_t i = 0; i < barriers->suspect_count; i++) {
+    struct suspect word = suspects[i];
+    if (has_card(&collector->heap.space, word.offset)) continue;
+    if (++word.stops == FLIGHT_STOPS || collector->world.thread_count == 1) name_word(&collector->heap.space, &word);
+    else suspects[kept++] = word;
+  }
+  barriers->suspect_count = kept;
 }
 
 static void suspect_word(struct gc__collector *collector, const struct suspect *word) {
@@ -114,7 +124,7 @@ COMPARES_ANYTHING static void compare_object(struct gc__collector *collector, st
     if (now == (before = *copy_of(barriers, offset)) || has_card(space, offset)) continue;
     size_t target = target_of(collector, now);
     if (target == SIZE_MAX || target == target_of(collector, before)) continue;
-    suspect_word(collector, &(struct suspect){start, offset, before, now});
+    suspect_word(collector, &(struct suspect){start, offset, before, now, 0});
   }
 }
 

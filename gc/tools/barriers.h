@@ -3,7 +3,7 @@
  * A copy of all old objects is kept. At the beginning of a stop, before the cards are taken, each word of an old object
  * is compared with it: one that leads to another object than before, and has no card, is named on standard error. At
  * the end of the stop the copy is made anew. [barriers.flight] A thread may have been stopped between its store and the
- * card: while there are other threads a word is named one stop later, if it has no card by then.
+ * card: while there are other threads a word is named some stops later, if it has had no card by then.
  *
  * The copy is as large as the heap. When there is no memory for it, that is said once, and checking ends.
  */

@@ -92,16 +92,14 @@ static void *wait_attached(void *unused) {
   return unused;
 }
 
-/* Beside other threads, who may have a store under way, one stop later. */
+/* Beside other threads, who may have a store under way, some stops later. */
 static void forget_beside_a_thread(void) {
   pthread_t thread;
   if (gc_thread_create(&thread, NULL, wait_attached, NULL) != 0) _exit(2);
   void **holder = old_holder(64);
   struct node *young = gc_new(struct node);
   holder[0] = young;
-  minor();
-  minor();
-  minor();
+  for (int i = 0; i < 40; i++) minor();
   gc_keep(young);
   atomic_store(&finished, true);
   pthread_join(thread, NULL);

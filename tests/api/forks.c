@@ -53,7 +53,8 @@ static int live_on(void) {
   if (!churn(30000)) return 3;
   gc_collect(GC_COLLECT_FULL);
   if (!list_is_whole()) return 4;
-  if (UNDER_TSAN || UNDER_ASAN) return 0; /* no new threads there: the allocator of either may be locked since the fork */
+  if (UNDER_TSAN || UNDER_ASAN)
+    return 0; /* no new threads there: the allocator of either may be locked since the fork */
   for (int i = 0; i < 3; i++) {
     pthread_t thread;
     void *result = NULL;
@@ -156,10 +157,14 @@ static void fork_beside(void *first(void *), void *second(void *)) {
   for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
 }
 
-START_TEST(beside_allocating_threads) { fork_beside(allocate_meanwhile, allocate_meanwhile); }
+START_TEST(beside_allocating_threads) {
+  fork_beside(allocate_meanwhile, allocate_meanwhile);
+}
 END_TEST
 
-START_TEST(beside_collecting_threads) { fork_beside(collect_meanwhile, allocate_meanwhile); }
+START_TEST(beside_collecting_threads) {
+  fork_beside(collect_meanwhile, allocate_meanwhile);
+}
 END_TEST
 
 static void *fork_in_thread(void *unused) {

@@ -17,6 +17,9 @@
 #define FIRST_REST   4
 #define LONGEST_REST 64
 
+/* Full collections that take no longer are as good as minor ones. */
+#define SHORT_NS UINT64_C(2000000)
+
 /* What a full collection is expected to take before there was one: 8 ns for 32 bytes. */
 #define EXPECTED_BYTES_PER_NS 4
 
@@ -27,10 +30,14 @@ static uint64_t predict_ns(const struct gc__nursery_sample *sample) {
   return (uint64_t)sample->survived_objects * SURVIVOR_NS + (uint64_t)sample->written_pages * PAGE_NS;
 }
 
-/* How many times as much noticing and rereading what was written costs as full collections do, for a byte allocated. */
+/* How many times as much as full collections, for a byte allocated, noticing and rereading what was written costs.
+ * Where full ones are short all of a minor collection counts: generations are there for pauses that nobody would have.
+ */
 static unsigned relative_cost(const struct gc__nursery *nursery, const struct gc__nursery_sample *sample) {
   uint64_t full_ns = nursery->full_ns ? nursery->full_ns : sample->live_bytes / EXPECTED_BYTES_PER_NS;
-  double cost = (double)sample->written_pages * (FAULT_NS + PAGE_NS) * (double)nursery->full_room_bytes;
+  uint64_t cost_ns = (uint64_t)sample->written_pages * (FAULT_NS + PAGE_NS);
+  if (nursery->full_ns && nursery->full_ns <= SHORT_NS && cost_ns < sample->pause_ns) cost_ns = sample->pause_ns;
+  double cost = (double)cost_ns * (double)nursery->full_room_bytes;
   double full_cost = (double)full_ns * (double)sample->handed_bytes;
   if (full_cost <= 0) return 0;
   return cost >= full_cost * COSTLY_MOST ? COSTLY_MOST : (unsigned)(cost / full_cost);

@@ -79,8 +79,21 @@ void gc__block_list(struct gc__heap *heap, uint32_t block) {
   enum gc__tier tier = facts->is_open ? GC__TIER_SPARSE : gc__block_tier(heap, block);
   uint32_t *list = &heap->available[tier][facts->kind][facts->size_class];
   facts->state = GC__BLOCK_LISTED;
+  facts->tier = (uint8_t)tier;
   facts->next = *list;
+  facts->before = GC__NONE;
+  if (*list != GC__NONE) block_at(heap, *list)->before = block;
   *list = block;
+}
+
+void gc__block_withdraw(struct gc__heap *heap, uint32_t block) {
+  GC__CHECK(gc__lock_is_held(&heap->lock));
+  struct gc__block *facts = block_at(heap, block);
+  GC__CHECK(facts->state == GC__BLOCK_LISTED);
+  if (facts->next != GC__NONE) block_at(heap, facts->next)->before = facts->before;
+  if (facts->before != GC__NONE) block_at(heap, facts->before)->next = facts->next;
+  else heap->available[facts->tier][facts->kind][facts->size_class] = facts->next;
+  facts->state = GC__BLOCK_IDLE;
 }
 
 uint32_t gc__block_unlist(struct gc__heap *heap, enum gc__kind kind, unsigned size_class, enum gc__tier tier) {
@@ -89,7 +102,7 @@ uint32_t gc__block_unlist(struct gc__heap *heap, enum gc__kind kind, unsigned si
   if (block == GC__NONE) return block;
   struct gc__block *facts = block_at(heap, block);
   GC__CHECK(facts->state == GC__BLOCK_LISTED && facts->kind == kind && facts->size_class == size_class);
-  *list = facts->next;
+  gc__block_withdraw(heap, block);
   facts->may_have_old = true;
   facts->state = GC__BLOCK_OWNED;
   gc__flag_set(&facts->freed_cells, 0);
@@ -124,7 +137,7 @@ void gc__block_read_occupied(const struct gc__heap *heap, uint32_t block, uint64
   const uint8_t *live = heap->space.live + (size_t)block * GC__BLOCK_GRANULES;
   bool is_stamped = gc__entry_at(&heap->space, block).stamp == heap->stamp;
   for (unsigned word = 0; word < GC__BLOCK_WORDS; word++) {
-    occupied[word] = gc__bytes_equal(live + 64 * word, heap->epoch);
+    occupied[word] = gc__heap_live_bits(heap, live + 64 * word);
     if (is_stamped) occupied[word] |= gc__bytes_equal(live + 64 * word, GC__LIVE_RECYCLED);
   }
   if (is_stamped) {
@@ -133,14 +146,22 @@ void gc__block_read_occupied(const struct gc__heap *heap, uint32_t block, uint64
       occupied[word] |= gc__word_get(&heap->space.young[block][word]); /* after who freed a cell, as the bytes */
     keep_first_granules(occupied, class->cell_granules);
   }
-  if (block_at(heap, block)->black_epoch == heap->epoch) add_black(live, heap->epoch, class, occupied);
+  if (block_at(heap, block)->black_epoch == heap->black_epoch) add_black(live, heap->black_epoch, class, occupied);
 }
 
 unsigned gc__block_count_live(const struct gc__heap *heap, uint32_t block) {
   const uint8_t *live = heap->space.live + (size_t)block * GC__BLOCK_GRANULES;
   unsigned count = 0;
   for (unsigned word = 0; word < GC__BLOCK_WORDS; word++)
-    count += gc__bit_count(gc__bytes_equal(live + 64 * word, heap->epoch));
+    count += gc__bit_count(gc__heap_live_bits(heap, live + 64 * word));
+  return count;
+}
+
+unsigned gc__block_count_occupied(const struct gc__heap *heap, uint32_t block) {
+  uint64_t occupied[GC__BLOCK_WORDS];
+  unsigned count = 0;
+  gc__block_read_occupied(heap, block, occupied);
+  for (unsigned word = 0; word < GC__BLOCK_WORDS; word++) count += gc__bit_count(occupied[word]);
   return count;
 }
 
@@ -180,7 +201,21 @@ bool gc__block_clear_young_cell(struct gc__heap *heap, size_t granule) {
   return (gc__word_and_not(&heap->space.young[block][bit / 64], mask) & mask) != 0;
 }
 
+/* The exchange orders the cell's byte, which was cleared, before the look at the flag: who clears the flag counts the
+ * bytes afterwards, and sees the cell free, or the flag is set anew. */
+static void touch(struct gc__heap *heap, uint32_t block) {
+  struct gc__block *facts = block_at(heap, block);
+  if (!gc__byte_swap_if(&facts->is_touched, 0, 1)) return;
+  gc__lock_take(&heap->lock);
+  gc__page_set_add_mask(&heap->counts.sets[GC__SET_TOUCHED], block, 1);
+  gc__lock_give(&heap->lock);
+}
+
 void gc__block_note_freed(struct gc__heap *heap, uint32_t block) {
+  if (gc__heap_has_counts(heap)) {
+    touch(heap, block);
+    return;
+  }
   struct gc__block *facts = block_at(heap, block);
   unsigned freed = gc__flag_add(&facts->freed_cells, 1) + 1;
   if (freed < 1u + gc__block_class(heap, block)->cell_count / RELIST_SHARE) return;

@@ -31,6 +31,9 @@ void gc__block_release(struct gc__heap *heap, uint32_t block);
 void gc__block_list(struct gc__heap *heap, uint32_t block);
 uint32_t gc__block_unlist(struct gc__heap *heap, enum gc__kind kind, unsigned size_class, enum gc__tier tier);
 
+/* Takes this block out of the list that it is in. Lock held. */
+void gc__block_withdraw(struct gc__heap *heap, uint32_t block);
+
 /* By what was old when it was looked at last. */
 enum gc__tier gc__block_tier(const struct gc__heap *heap, uint32_t block);
 
@@ -40,6 +43,9 @@ void gc__block_read_occupied(const struct gc__heap *heap, uint32_t block, uint64
 /* How many cells are live, by the liveness bytes alone: for blocks from which nothing was handed out since the last
  * trace. */
 unsigned gc__block_count_live(const struct gc__heap *heap, uint32_t block);
+
+/* How many cells cannot be handed out, young ones included: at any time. */
+unsigned gc__block_count_occupied(const struct gc__heap *heap, uint32_t block);
 
 /* Makes the block's young bits count from now on; they are all 0 then, unless they counted already. By the owner, or
  * with the world stopped. */
@@ -54,11 +60,12 @@ void gc__block_clear_young(struct gc__heap *heap, size_t start, size_t end);
 /* Clears one cell's bit; whether it was set. */
 bool gc__block_clear_young_cell(struct gc__heap *heap, size_t granule);
 
-/* A cell of this block was freed by hand, and nobody keeps it: once there are enough, the block is listed again. */
+/* A cell of this block was freed by hand, and nobody keeps it: once there are enough, the block is listed again. In a
+ * mode that counts, for whatever reason it became free: the block is touched (heap/sweep.h). The byte was cleared. */
 void gc__block_note_freed(struct gc__heap *heap, uint32_t block);
 
-/* A thread that has just freed a block's last cell may still ask, while the block is released and made anew with another
- * class: then either answer will do. */
+/* A thread that has just freed a block's last cell may still ask, while the block is released and made anew with
+ * another class: then either answer will do. */
 static inline const struct gc__size_class *gc__block_class(const struct gc__heap *heap, uint32_t block) {
   return &gc__size_classes[gc__byte_peek(&heap->space.blocks[block].size_class)];
 }

@@ -33,6 +33,7 @@ void gc__heap_empty_lists(struct gc__heap *heap) {
 bool gc__heap_open(struct gc__heap *heap, struct gc__budget *budget, size_t reserve_bytes, size_t initial_bytes) {
   *heap = (struct gc__heap){.budget = budget,
                             .epoch = GC__EPOCH_FIRST,
+                            .black_epoch = GC__EPOCH_FIRST,
                             .stamp = 1,
                             .hand_out_bytes = HAND_OUT_BYTES,
                             .root_blocks = GC__NONE,
@@ -50,12 +51,19 @@ bool gc__heap_open(struct gc__heap *heap, struct gc__budget *budget, size_t rese
   return false;
 }
 
+bool gc__heap_keep_counts(struct gc__heap *heap) {
+  if (!gc__counts_open(&heap->counts, heap->budget, &heap->space)) return false;
+  heap->space.counts = &heap->counts;
+  return true;
+}
+
 void gc__heap_close(struct gc__heap *heap) {
   size_t heap_pages = 0;
   for (size_t word = 0; word < heap->space.span_bytes / GC__PAGE_BYTES / 64; word++)
     heap_pages += gc__bit_count(heap->space.dirty_pages[word]);
   gc__budget_give(heap->budget, heap_pages * GC__PAGE_BYTES);
   gc__log_close(heap);
+  gc__counts_close(&heap->counts);
   gc__space_close(&heap->space);
   gc__lock_close(&heap->lock);
 }
@@ -64,7 +72,7 @@ void gc__heap_close(struct gc__heap *heap) {
 static void renumber(struct gc__heap *heap) {
   size_t granules = heap->space.span_bytes / GC__GRANULE_BYTES;
   for (size_t i = 0; i < granules; i++) heap->space.live[i] = heap->space.live[i] == heap->epoch ? GC__EPOCH_FIRST : 0;
-  heap->epoch = GC__EPOCH_FIRST;
+  heap->epoch = heap->black_epoch = GC__EPOCH_FIRST;
 }
 
 uint8_t gc__heap_next_epoch(struct gc__heap *heap) {
@@ -88,7 +96,7 @@ static void next_stamp(struct gc__heap *heap) {
 static void track_large(struct gc__heap *heap, uint32_t first) {
   const struct gc__run *runs = heap->space.runs;
   for (; first != GC__NONE && runs[first].stamp == heap->stamp; first = runs[first].next)
-    if (heap->space.live[(size_t)first * GC__PAGE_GRANULES] == heap->epoch && runs[first].kind != GC__KIND_LEAF)
+    if (gc__heap_is_old(heap, (size_t)first * GC__PAGE_GRANULES) && runs[first].kind != GC__KIND_LEAF)
       gc__log_track(heap, first, runs[first].page_count);
 }
 
@@ -106,13 +114,18 @@ static void end_stop(struct gc__heap *heap, bool is_full) {
 }
 
 void gc__heap_end_trace(struct gc__heap *heap, uint8_t epoch) {
-  heap->epoch = epoch;
+  heap->epoch = heap->black_epoch = epoch;
   gc__sweep_begin(heap);
   end_stop(heap, true);
 }
 
 void gc__heap_end_minor(struct gc__heap *heap) {
   end_stop(heap, false);
+}
+
+void gc__heap_end_count(struct gc__heap *heap, bool is_full) {
+  end_stop(heap, false);
+  if (is_full) gc__word_poke(&heap->handed_before_bytes, 0);
 }
 
 bool gc__heap_grow(struct gc__heap *heap, uint32_t page_count, uint32_t alignment_pages) {

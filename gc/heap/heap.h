@@ -10,6 +10,8 @@
 #define GC_HEAP_HEAP_H
 
 #include "base/atomic.h"
+#include "base/bytes.h"
+#include "heap/counts.h"
 #include "heap/liveness.h"
 #include "heap/pages.h"
 #include "heap/space.h"
@@ -26,10 +28,10 @@ enum gc__tier {
 };
 
 struct gc__sweep {
-  uint32_t next, end;       /* blocks [next, end) were not looked at since the last trace */
-  uint32_t pending;         /* blocks that a thread looks at right now */
-  size_t live_cell_bytes;   /* found so far, in blocks of cells */
-  size_t free_cell_bytes;   /* found so far, in blocks that hold a live cell */
+  uint32_t next, end;     /* blocks [next, end) were not looked at since the last trace; unused by a mode that counts */
+  uint32_t pending;       /* blocks that a thread looks at right now */
+  size_t live_cell_bytes; /* found so far, in blocks of cells */
+  size_t free_cell_bytes; /* found so far, in blocks that hold a live cell */
   volatile size_t total_ns; /* time spent, by all threads */
 };
 
@@ -38,10 +40,12 @@ struct gc__heap {
   struct gc__pages pages;
   struct gc__budget *budget;
   struct gc__lock lock;
-  uint8_t epoch;         /* [live.epoch] */
-  uint16_t stamp;        /* number of the coming stop: [block.young] */
-  uint16_t ended_stamp;  /* number of the last one */
-  size_t hand_out_bytes; /* cells are zeroed and handed to a thread in steps of this size */
+  struct gc__counts counts; /* of a mode that counts; else space.counts is NULL and these are all zero */
+  uint8_t epoch;            /* [live.epoch]; a mode that counts never changes it */
+  uint8_t black_epoch;      /* number of the last full trace, as false root words are noted with it */
+  uint16_t stamp;           /* number of the coming stop: [block.young] */
+  uint16_t ended_stamp;     /* number of the last one */
+  size_t hand_out_bytes;    /* cells are zeroed and handed to a thread in steps of this size */
   uint32_t available[GC__TIER_COUNT][GC__KIND_COUNT][GC__CLASS_COUNT]; /* lists: [block.listed] */
   uint32_t root_blocks;                                                /* list of all blocks of root objects */
   uint32_t large, root_large;                                          /* lists of large objects */
@@ -63,6 +67,13 @@ struct gc__heap {
 bool gc__heap_open(struct gc__heap *heap, struct gc__budget *budget, size_t reserve_bytes, size_t initial_bytes);
 void gc__heap_close(struct gc__heap *heap);
 
+/* Keeps counts from now on: for a heap without objects. False: no memory. */
+bool gc__heap_keep_counts(struct gc__heap *heap);
+
+static GC__INLINE bool gc__heap_has_counts(const struct gc__heap *heap) {
+  return heap->space.counts != NULL;
+}
+
 /* Forgets which blocks are available. */
 void gc__heap_empty_lists(struct gc__heap *heap);
 
@@ -76,6 +87,9 @@ void gc__heap_end_trace(struct gc__heap *heap, uint8_t epoch);
 /* The same after a trace of the young objects, which marked with the epoch that the old ones have. */
 void gc__heap_end_minor(struct gc__heap *heap);
 
+/* The same after a stop of a mode that counts. is_full: it was a trace. */
+void gc__heap_end_count(struct gc__heap *heap, bool is_full);
+
 /* Lengthens the span for that many pages in a row. Lock held. False: no memory. */
 bool gc__heap_grow(struct gc__heap *heap, uint32_t page_count, uint32_t alignment_pages);
 
@@ -83,17 +97,44 @@ bool gc__heap_grow(struct gc__heap *heap, uint32_t page_count, uint32_t alignmen
  * steady program keeps what it uses while one past its peak shrinks within a few collections. */
 void gc__heap_trim(struct gc__heap *heap);
 
+/* Which of 64 liveness bytes are those of old objects, or of cells that must stay for another reason: a bit each. */
+static GC__INLINE uint64_t gc__heap_live_bits(const struct gc__heap *heap, const uint8_t *bytes) {
+  bool has_counts = gc__heap_has_counts(heap);
+  return gc__bytes_equal(bytes, has_counts ? 0 : heap->epoch) ^ (has_counts ? ~(uint64_t)0 : 0);
+}
+
+/* The same for one byte. */
+static GC__INLINE bool gc__heap_is_old(const struct gc__heap *heap, size_t granule) {
+  uint8_t byte = gc__byte_peek(&heap->space.live[granule]);
+  return gc__heap_has_counts(heap) ? byte != 0 : byte == heap->epoch;
+}
+
+/* Whether an old object starts at this granule, other than a cell that only has to stay. */
+static GC__INLINE bool gc__heap_is_old_object(const struct gc__heap *heap, size_t granule) {
+  uint8_t byte = gc__byte_peek(&heap->space.live[granule]);
+  return gc__heap_has_counts(heap) ? gc__count_is_live(byte) : byte == heap->epoch;
+}
+
+/* Whether the cell or large object that starts at this granule (as gc__space_granule_of found it) is young, or waits in
+ * a thread's cursor. Its byte says nothing else. */
+static GC__INLINE bool gc__heap_is_young(const struct gc__heap *heap, size_t granule) {
+  const struct gc__space *space = &heap->space;
+  size_t block = granule / GC__BLOCK_GRANULES, bit = granule % GC__BLOCK_GRANULES;
+  struct gc__block_entry entry = gc__entry_at(space, block);
+  if (entry.shape & GC__SHAPE_PAGES) {
+    const struct gc__run *run = &space->runs[granule / GC__PAGE_GRANULES];
+    return run->state == GC__RUN_LARGE && (!gc__heap_has_counts(heap) || run->stamp == heap->stamp);
+  }
+  return entry.stamp == heap->stamp && (gc__word_peek(&space->young[block][bit / 64]) >> bit % 64 & 1);
+}
+
 /* Whether the cell or large object that starts at this granule (as gc__space_granule_of found it) is allocated, as far
  * as the tables know: cells that a thread holds for its next allocations count as allocated unless the world is
  * stopped. */
 static GC__INLINE bool gc__heap_is_given(const struct gc__heap *heap, size_t granule) {
-  const struct gc__space *space = &heap->space;
-  if (gc__byte_peek(&space->live[granule]) == heap->epoch) return true;
-  size_t block = granule / GC__BLOCK_GRANULES;
-  struct gc__block_entry entry = gc__entry_at(space, block);
-  if (entry.shape & GC__SHAPE_PAGES) return space->runs[granule / GC__PAGE_GRANULES].state == GC__RUN_LARGE;
-  size_t bit = granule % GC__BLOCK_GRANULES;
-  return entry.stamp == heap->stamp && (gc__word_peek(&space->young[block][bit / 64]) >> bit % 64 & 1);
+  uint8_t byte = gc__byte_peek(&heap->space.live[granule]);
+  if (gc__heap_has_counts(heap) && byte) return gc__count_is_live(byte);
+  return byte == heap->epoch || gc__heap_is_young(heap, granule);
 }
 
 #endif

@@ -41,11 +41,11 @@ static void disclaim_pages(struct gc__heap *heap, uint32_t page, uint32_t count)
 
 /* Clean of false root words if that can be had without waste, then by growth, then by sweeping, then any. */
 static struct gc__page_grant find_pages(struct gc__heap *heap, uint32_t count, uint32_t alignment_pages) {
-  struct gc__page_grant grant = gc__pages_take(&heap->pages, count, alignment_pages, heap->epoch);
+  struct gc__page_grant grant = gc__pages_take(&heap->pages, count, alignment_pages, heap->black_epoch);
   while (grant.first == GC__NONE && gc__sweep_some(heap))
-    grant = gc__pages_take(&heap->pages, count, alignment_pages, heap->epoch);
+    grant = gc__pages_take(&heap->pages, count, alignment_pages, heap->black_epoch);
   if (grant.first == GC__NONE && !grant.is_refused && gc__heap_grow(heap, count, alignment_pages))
-    grant = gc__pages_take(&heap->pages, count, alignment_pages, heap->epoch);
+    grant = gc__pages_take(&heap->pages, count, alignment_pages, heap->black_epoch);
   if (grant.first == GC__NONE) grant = gc__pages_take(&heap->pages, count, alignment_pages, 0);
   return grant;
 }
@@ -77,6 +77,16 @@ char *gc__large_take(struct gc__heap *heap, size_t bytes, size_t alignment, enum
   return (char *)heap->space.base + (size_t)grant.first * GC__PAGE_BYTES;
 }
 
+/* Where counts are kept, the last pages of an old object cannot leave it while words that were counted may point there,
+ * or while words in there were counted: [counts.tenant], [shadow.words]. */
+static bool may_shorten(const struct gc__heap *heap, uint32_t first, size_t pages) {
+  size_t granule = (size_t)first * GC__PAGE_GRANULES, tail = pages * GC__PAGE_BYTES;
+  if (!gc__heap_has_counts(heap) || !gc__heap_is_old(heap, granule)) return true;
+  size_t tail_bytes = (heap->space.runs[first].page_count - pages) * GC__PAGE_BYTES;
+  return (gc__byte_peek(&heap->space.live[granule]) & GC__COUNT_MASK) == GC__COUNT_ZERO &&
+         gc__shadow_is_zero(&heap->counts.shadow, granule + tail / GC__GRANULE_BYTES, tail_bytes);
+}
+
 bool gc__large_resize(struct gc__heap *heap, uint32_t first, size_t bytes) {
   size_t pages = gc__round_up(bytes, GC__PAGE_BYTES) / GC__PAGE_BYTES, dirty = 0;
   if (bytes <= GC__SMALL_MAX_BYTES || bytes > heap->space.reserved_bytes) return false;
@@ -84,16 +94,19 @@ bool gc__large_resize(struct gc__heap *heap, uint32_t first, size_t bytes) {
   bool done = true;
   gc__lock_take(&heap->lock);
   uint32_t before = run->page_count, count = (uint32_t)pages;
-  if (count < before) {
+  if (count < before) done = may_shorten(heap, first, pages);
+  if (done && count < before) {
     disclaim_pages(heap, first + count, before - count);
     gc__pages_give(&heap->pages, first + count, before - count);
   } else if (count > before) {
     done = gc__pages_take_after(&heap->pages, first, before, count - before, &dirty);
     if (done) claim_pages(heap, first, first + before, count - before);
     if (done) gc__log_welcome(heap, first + before, count - before);
-    if (done && run->kind != GC__KIND_LEAF && heap->space.live[(size_t)first * GC__PAGE_GRANULES] == heap->epoch)
+    if (done && run->kind != GC__KIND_LEAF && gc__heap_is_old(heap, (size_t)first * GC__PAGE_GRANULES))
       gc__log_cover(heap, first + before, count - before);
   }
+  if (done && gc__heap_has_counts(heap) && gc__heap_is_old(heap, (size_t)first * GC__PAGE_GRANULES))
+    gc__word_add(&heap->counts.old_bytes, ((size_t)count - before) * GC__PAGE_BYTES);
   if (done) run->page_count = count;
   gc__lock_give(&heap->lock);
   if (done && count > before) {

@@ -119,6 +119,7 @@ static void leave_block(struct gc__heap *heap, struct gc__cursor *cursor, bool i
   facts->swept_epoch = heap->epoch; /* it may have been taken in the epoch before */
   if (is_early) gc__block_list(heap, cursor->block);
   gc__lock_give(&heap->lock);
+  if (is_early && gc__heap_has_counts(heap)) gc__block_note_freed(heap, cursor->block);
   cursor->block = GC__NONE;
   cursor->rest = cursor->hole_end = 0;
 }
@@ -137,7 +138,11 @@ static void forget_pending(struct gc__heap *heap, struct gc__local *local) {
     struct gc__recycled *recycled = &local->recycled[i];
     struct gc__piece piece = gc__cursor_piece(&local->cursors[i]);
     if (piece.next != piece.limit) gc__block_clear_young(heap, piece.next, piece.limit);
-    while (recycled->count) heap->space.live[recycled->granules[--recycled->count]] = 0;
+    while (recycled->count) {
+      uint32_t granule = recycled->granules[--recycled->count];
+      gc__byte_poke(&heap->space.live[granule], 0);
+      if (gc__heap_has_counts(heap)) gc__block_note_freed(heap, (uint32_t)(granule / GC__BLOCK_GRANULES));
+    }
   }
 }
 

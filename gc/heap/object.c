@@ -24,8 +24,46 @@ struct gc__place gc__object_find(const struct gc__heap *heap, const void *addres
   return !place.is_large && is_pending(heap, &place) ? none : place;
 }
 
+/* ---- Freeing, where counts are kept ---- */
+
+/* Words of an old object that are looked at to see whether it counts nothing. */
+#define LOOK_BYTES 256u
+
+/* Whether an old object can be gone at once: nothing counts it, and it counts nothing. */
+static bool is_trivial(const struct gc__heap *heap, const struct gc__place *place, uint8_t byte) {
+  if ((byte & GC__COUNT_MASK) != GC__COUNT_ZERO) return false;
+  if (place->kind == GC__KIND_LEAF) return true;
+  return place->bytes <= LOOK_BYTES && gc__shadow_is_zero(&heap->counts.shadow, place->granule, place->bytes);
+}
+
+/* An old object that is counted, or counts others, keeps its cell: words elsewhere still name it, and what it counts is
+ * taken back by the next stop only. What the program loaded from it just before may be on a stack and nowhere else, and
+ * is pinned by that stop. False: it was no object any more. */
+static bool free_old(struct gc__heap *heap, const struct gc__place *place, bool *is_gone) {
+  uint8_t *live = &heap->space.live[place->granule], byte;
+  do {
+    byte = gc__byte_peek(live);
+    if (!gc__count_is_live(byte)) return false;
+    *is_gone = is_trivial(heap, place, byte);
+  } while (!gc__byte_swap_if(live, byte, *is_gone ? 0 : (uint8_t)(byte | GC__STATE_FREED)));
+  if (*is_gone) {
+    gc__word_add(&heap->counts.old_bytes, -place->bytes);
+    return true;
+  }
+  gc__lock_take(&heap->lock);
+  gc__page_set_add(&heap->counts.sets[GC__SET_FREED], place->granule);
+  gc__lock_give(&heap->lock);
+  return true;
+}
+
+/* ---- Freeing ---- */
+
 static bool free_large(struct gc__heap *heap, struct gc__local *local, struct gc__place place) {
   uint32_t first = (uint32_t)(place.granule / GC__PAGE_GRANULES);
+  bool is_gone = true;
+  if (gc__heap_has_counts(heap) && gc__heap_is_old(heap, place.granule) && !free_old(heap, &place, &is_gone))
+    return false;
+  if (!is_gone) return true;
   gc__lock_take(&heap->lock);
   bool is_ours = heap->space.runs[first].state == GC__RUN_LARGE;
   if (is_ours) gc__large_release(heap, first);
@@ -40,7 +78,11 @@ static bool free_cell(struct gc__heap *heap, struct gc__local *local, struct gc_
   uint32_t block = (uint32_t)(place.granule / GC__BLOCK_GRANULES);
   bool is_stamped = gc__entry_at(&heap->space, block).stamp == heap->stamp;
   uint8_t *live = &heap->space.live[place.granule];
-  if (gc__byte_peek(live) == heap->epoch) {
+  bool is_gone = true;
+  if (gc__heap_has_counts(heap) && gc__heap_is_old(heap, place.granule)) {
+    if (!free_old(heap, &place, &is_gone)) return false;
+    if (!is_gone) return true;
+  } else if (gc__byte_peek(live) == heap->epoch && !gc__heap_has_counts(heap)) {
     if (!gc__byte_swap_if(live, heap->epoch, 0)) return false;
   } else if (!is_stamped || !gc__block_clear_young_cell(heap, place.granule)) {
     return false;

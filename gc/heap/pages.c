@@ -1,6 +1,7 @@
 /* heap/pages.c - see pages.h. */
 #include "heap/pages.h"
 #include "base/check.h"
+#include "heap/counts.h"
 #include "os/report.h"
 
 #define EXACT_BINS   32u
@@ -234,6 +235,7 @@ static size_t discard_in_run(struct gc__pages *pages, uint32_t first, uint32_t c
     if (stop == page) break;
     if (!gc__os_discard((char *)space->base + page * GC__PAGE_BYTES, (stop - page) * GC__PAGE_BYTES)) break;
     set_dirty(space, (uint32_t)page, (uint32_t)(stop - page), false);
+    if (space->counts) gc__shadow_discard(&space->counts->shadow, page, stop - page);
     done += stop - page;
     page = stop;
   }

@@ -50,7 +50,9 @@ struct gc__block {
   uint32_t root_next, root_before; /* in the list of blocks of root objects */
   volatile unsigned freed_cells;   /* by hand since it was last looked at */
   uint16_t live_cells;             /* when it was last looked at, in the epoch counted_epoch */
+  uint32_t before;                 /* in a list of available blocks */
   uint8_t state, size_class, kind;
+  uint8_t tier;        /* of the list that it is in */
   uint8_t swept_epoch; /* in which it was last looked at, or taken by a thread */
   uint8_t counted_epoch;
   bool is_open;                 /* is in the list of open blocks: heap/write_log.h */
@@ -58,6 +60,7 @@ struct gc__block {
   bool is_pending;              /* during a stop: a thread holds cells for its next allocations, owner or not */
   volatile uint8_t black_epoch; /* the epoch in which a false root word hit free memory here, or 0 */
   volatile uint8_t must_rescan; /* a marked object here was not scanned: collect/trace.h [trace.overflow] */
+  volatile uint8_t is_touched;  /* a mode that counts: cells became free since it was looked at [sweep.touched] */
 };
 
 /* A run of pages: heap/pages.h. Valid at the number of its first page. */
@@ -68,6 +71,8 @@ struct gc__run {
   uint8_t state, kind;
   uint8_t alignment_log2;
 };
+
+struct gc__counts;
 
 struct gc__space {
   uintptr_t base;
@@ -85,6 +90,7 @@ struct gc__space {
   uint8_t *black_pages;               /* a page: the epoch in which a false root word hit it while it was free */
   uint64_t *dirty_pages;              /* a bit a page: has memory behind it that may not be zero */
   bool has_cards;
+  struct gc__counts *counts; /* more tables, of a mode that counts, or NULL: heap/counts.h */
   struct gc__budget *budget;
   struct gc__region tables[12]; /* the memory of the tables above, in their order */
 };

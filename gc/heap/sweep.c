@@ -46,13 +46,8 @@ static void file_block(struct gc__heap *heap, uint32_t block, unsigned live_cell
   if (live_cells < gc__block_class(heap, block)->cell_count) gc__block_list(heap, block);
 }
 
-/* Blocks [first, end) were claimed by this thread: their states do not change, but for cells that others free by hand.
- * Such a cell is either seen as free here, or counted by gc__block_note_freed for later. */
-bool gc__sweep_some(struct gc__heap *heap) {
-  GC__CHECK(gc__lock_is_held(&heap->lock));
-  uint32_t blocks[BATCH_BLOCKS], count = 0;
-  unsigned live_cells[BATCH_BLOCKS];
-  if (heap->sweep.next == heap->sweep.end) return false;
+static uint32_t claim_unswept(struct gc__heap *heap, uint32_t blocks[BATCH_BLOCKS]) {
+  uint32_t count = 0;
   while (count < BATCH_BLOCKS && heap->sweep.next < heap->sweep.end) {
     uint32_t block = heap->sweep.next++;
     if (!is_unswept(heap, block)) continue;
@@ -60,21 +55,61 @@ bool gc__sweep_some(struct gc__heap *heap) {
     gc__flag_set(&heap->space.blocks[block].freed_cells, 0); /* before the bytes are read */
     blocks[count++] = block;
   }
+  return count;
+}
+
+/* A block that another thread looks at right now stays: that thread may have missed what became free. */
+static uint32_t claim_touched(struct gc__heap *heap, uint32_t blocks[BATCH_BLOCKS]) {
+  struct gc__page_set *touched = &heap->counts.sets[GC__SET_TOUCHED];
+  uint32_t count = 0;
+  while (count < BATCH_BLOCKS && touched->count) {
+    uint32_t block = touched->blocks[touched->count - 1];
+    struct gc__block *facts = &heap->space.blocks[block];
+    if (facts->state == GC__BLOCK_CLAIMED) break;
+    touched->count--;
+    touched->masks[block] = 0;
+    gc__byte_poke(&facts->is_touched, 0);
+    if (facts->state == GC__BLOCK_LISTED) gc__block_withdraw(heap, block);
+    if (facts->state != GC__BLOCK_IDLE) continue;
+    facts->state = GC__BLOCK_CLAIMED;
+    blocks[count++] = block;
+  }
+  gc__full_barrier();
+  return count;
+}
+
+static bool has_unswept(const struct gc__heap *heap) {
+  if (!gc__heap_has_counts(heap)) return heap->sweep.next != heap->sweep.end;
+  return heap->counts.sets[GC__SET_TOUCHED].count != 0;
+}
+
+/* The blocks were claimed by this thread: their states do not change, but for cells that others free by hand. Such a
+ * cell is either seen as free here, or counted by gc__block_note_freed for later. */
+bool gc__sweep_some(struct gc__heap *heap) {
+  GC__CHECK(gc__lock_is_held(&heap->lock));
+  uint32_t blocks[BATCH_BLOCKS];
+  unsigned live_cells[BATCH_BLOCKS];
+  if (!has_unswept(heap)) return false;
+  bool has_counts = gc__heap_has_counts(heap);
+  uint32_t count = has_counts ? claim_touched(heap, blocks) : claim_unswept(heap, blocks);
+  if (has_counts && !count) return false;
   heap->sweep.pending += count;
   gc__lock_give(&heap->lock);
   uint64_t start_ns = gc__clock_ns();
-  for (uint32_t i = 0; i < count; i++) live_cells[i] = gc__block_count_live(heap, blocks[i]);
+  for (uint32_t i = 0; i < count; i++)
+    live_cells[i] = has_counts ? gc__block_count_occupied(heap, blocks[i]) : gc__block_count_live(heap, blocks[i]);
   gc__word_add(&heap->sweep.total_ns, gc__clock_ns() - start_ns);
   gc__lock_take(&heap->lock);
   for (uint32_t i = 0; i < count; i++) file_block(heap, blocks[i], live_cells[i]);
   heap->sweep.pending -= count;
-  if (heap->sweep.next == heap->sweep.end && heap->sweep.pending == 0) gc__heap_trim(heap);
+  if (!has_counts && !has_unswept(heap) && heap->sweep.pending == 0) gc__heap_trim(heap);
   return true;
 }
 
 void gc__sweep_finish(struct gc__heap *heap) {
   gc__lock_take(&heap->lock);
   while (gc__sweep_some(heap)) continue;
+  if (gc__heap_has_counts(heap)) gc__heap_trim(heap);
   gc__lock_give(&heap->lock);
 }
 
@@ -121,7 +156,7 @@ void gc__sweep_large(struct gc__heap *heap, bool is_full) {
     next = run->next;
     if (run->stamp == heap->stamp) continue;
     if (!is_full && run->stamp != heap->ended_stamp) break; /* the list is in order of age */
-    if (heap->space.live[(size_t)first * GC__PAGE_GRANULES] != heap->epoch) gc__large_release(heap, first);
+    if (!gc__heap_is_old(heap, (size_t)first * GC__PAGE_GRANULES)) gc__large_release(heap, first);
   }
   gc__lock_give(&heap->lock);
 }

@@ -3,6 +3,10 @@
  * After a trace no memory is touched: allocation looks at blocks when it needs one, in order of their addresses. A
  * block without a live cell goes back to the pages, one with some free cells into the list of its class. What is left
  * over is swept before the next trace starts. Large objects are few and are swept at once.
+ *
+ * [sweep.touched] In a mode that counts, cells become free one by one, in any block at any time: a block that a cell
+ * became free in is touched, and the sweeper looks at touched blocks instead; there may be young cells in it. One that
+ * a thread owns is left out: it is open, and is looked at when the thread has left it (gc__sweep_open_blocks).
  */
 #ifndef GC_HEAP_SWEEP_H
 #define GC_HEAP_SWEEP_H
@@ -22,7 +26,8 @@ void gc__sweep_finish(struct gc__heap *heap);
  * ([log.open]), those without an object go back to the pages. */
 void gc__sweep_open_blocks(struct gc__heap *heap, bool is_full);
 
-/* Frees the large objects that the last trace did not mark; after a minor one only young ones are looked at. */
+/* Frees the large objects that the last trace did not mark; after a minor one only young ones are looked at, and in a
+ * mode that counts always only these. */
 void gc__sweep_large(struct gc__heap *heap, bool is_full);
 
 #endif

@@ -207,7 +207,7 @@ START_TEST(occupied_cells_are_those_that_cannot_be_handed_out) {
   uint64_t state = 3, occupied[GC__BLOCK_WORDS];
   bool expected[GC__BLOCK_GRANULES];
   heap_fixture_open(&fixture, 0);
-  heap->epoch = 40;
+  heap->epoch = heap->black_epoch = 40;
   heap->stamp = 100;
   for (unsigned i = 0; i < 4 * GC__CLASS_COUNT; i++) {
     uint32_t block = make_block(GC__KIND_SCANNED, i % GC__CLASS_COUNT);

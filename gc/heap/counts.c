@@ -1,0 +1,30 @@
+/* heap/counts.c - see counts.h. */
+#include "heap/counts.h"
+
+bool gc__counts_open(struct gc__counts *counts, struct gc__budget *budget, const struct gc__space *space) {
+  *counts = (struct gc__counts){0};
+  if (!gc__shadow_open(&counts->shadow, budget, space)) return false;
+  for (unsigned i = 0; i < GC__SET_COUNT; i++)
+    if (!gc__page_set_open(&counts->sets[i], budget, space->reserved_bytes / GC__BLOCK_BYTES)) return false;
+  return gc__counts_extend(counts, space->span_bytes);
+}
+
+void gc__counts_close(struct gc__counts *counts) {
+  gc__shadow_close(&counts->shadow);
+  for (unsigned i = 0; i < GC__SET_COUNT; i++) gc__page_set_close(&counts->sets[i]);
+}
+
+bool gc__counts_extend(struct gc__counts *counts, size_t span_bytes) {
+  for (unsigned i = 0; i < GC__SET_COUNT; i++)
+    if (!gc__page_set_extend(&counts->sets[i], span_bytes / GC__BLOCK_BYTES)) return false;
+  return gc__shadow_extend(&counts->shadow, span_bytes);
+}
+
+size_t gc__counts_table_bytes(const struct gc__counts *counts) {
+  size_t bytes =
+      gc__word_peek(&counts->shadow.taken_bytes) + gc__word_peek(&counts->shadow.page_memory.committed_bytes);
+  for (unsigned i = 0; i < GC__SET_COUNT; i++)
+    bytes += gc__word_peek(&counts->sets[i].block_memory.committed_bytes) +
+             gc__word_peek(&counts->sets[i].mask_memory.committed_bytes);
+  return bytes;
+}

@@ -1,6 +1,7 @@
 /* collect/collector.c - see collector.h. */
 #include "collect/collector.h"
 #include "base/check.h"
+#include "collect/cascade.h"
 #include "heap/sweep.h"
 #include "os/clock.h"
 #include "os/park.h"
@@ -51,6 +52,13 @@ static void update_allowance(struct gc__collector *collector) {
   collector->mode->pace(collector, (unsigned)threads, room);
 }
 
+static bool open_counts(struct gc__collector *collector, const struct gc__collector_settings *settings) {
+  if (!settings->has_counts) return true;
+  collector->roots.reads_whole_segments = true;
+  return gc__heap_keep_counts(&collector->heap) &&
+         gc__counting_open(&collector->counting, &collector->heap, settings->interior_in_heap);
+}
+
 static int open_log(struct gc__collector *collector, struct gc__collector_settings *settings) {
   if (!settings->wants_log) return 0;
   return gc__log_open(&collector->heap, settings->has_cards, settings->watch, &settings->missing);
@@ -75,16 +83,18 @@ int gc__collector_open(struct gc__collector *collector, struct gc__budget *budge
   if (!gc__roots_open(&collector->roots, budget, settings->own_state)) goto no_roots;
   if (!gc__crew_open(&collector->crew, &collector->heap, budget, settings->markers, settings->interior_in_heap))
     goto no_crew;
+  if (!open_counts(collector, settings)) goto no_counts;
   if (settings->keeps_records &&
       !gc__region_open_most(&collector->records, budget, RECORDS_MOST * sizeof(struct gc__pause_record)))
-    goto no_records;
+    goto no_counts;
   error = gc__world_open(&collector->world, &collector->heap, budget, settings->stop_signal);
   if (error) goto no_world;
   update_allowance(collector);
   return 0;
 no_world:
   gc__region_close(&collector->records);
-no_records:
+no_counts:
+  gc__counting_close(&collector->counting);
   gc__crew_close(&collector->crew);
 no_crew:
   gc__roots_close(&collector->roots);
@@ -98,6 +108,7 @@ no_heap:
 void gc__collector_close(struct gc__collector *collector) {
   gc__world_close(&collector->world);
   gc__region_close(&collector->records);
+  gc__counting_close(&collector->counting);
   gc__crew_close(&collector->crew);
   gc__roots_close(&collector->roots);
   gc__heap_close(&collector->heap);
@@ -157,6 +168,54 @@ void gc__collector_trace_young(struct gc__collector *collector) {
   finish_stop(collector);
 }
 
+/* Objects that threads were handed and have allocated, and large ones. */
+static uint64_t count_allocated(const struct gc__collector *collector) {
+  uint64_t count = collector->world.totals.handed_objects + gc__word_peek(&collector->heap.large_objects);
+  for (const struct gc__thread *thread = collector->world.first; thread; thread = thread->next) {
+    count += thread->local.handed_objects;
+    for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) {
+      struct gc__piece piece = gc__cursor_piece(&thread->local.cursors[i]);
+      count -= (piece.limit - piece.next) / thread->local.cursors[i].cell_bytes;
+    }
+  }
+  return count;
+}
+
+/* What is new and was not promoted died young. */
+static void note_counted(struct gc__collector *collector, bool is_full, const struct gc__count_figures *before) {
+  struct gc__counting *counting = &collector->counting;
+  struct gc__collection *made = &collector->last;
+  const struct gc__count_figures *now = &counting->figures;
+  uint64_t allocated = count_allocated(collector), promoted = now->promoted_objects - before->promoted_objects;
+  uint64_t fresh = allocated - counting->allocated_objects;
+  counting->figures.young_objects += fresh > promoted ? fresh - promoted : 0;
+  counting->allocated_objects = allocated;
+  made->is_full = is_full;
+  made->live_bytes = gc__word_peek(&collector->heap.counts.old_bytes);
+  made->counts = (struct gc__trace_counts){promoted, now->promoted_bytes - before->promoted_bytes, now->false_words};
+  made->traced_bytes = now->traced_bytes - before->traced_bytes;
+  collector->objects_marked += promoted;
+}
+
+/* A trace comes after an epoch of the same stop, and after all that this finds dead is freed: so it finds what counting
+ * cannot free, and nothing else, which is what its figures say and the pacing goes by. */
+void gc__collector_count(struct gc__collector *collector, bool is_full) {
+  struct gc__heap *heap = &collector->heap;
+  struct gc__count_figures before = collector->counting.figures;
+  size_t pages_before = heap->log.written_pages;
+  gc__roots_gather_written(&collector->roots, heap);
+  collector->last.written_pages = heap->log.written_pages - pages_before;
+  collector->last.old_before_bytes = gc__word_peek(&heap->counts.old_bytes);
+  gc__counting_run_epoch(&collector->counting, &collector->roots);
+  if (is_full) {
+    while (gc__cascade_run(&collector->counting, SIZE_MAX / 16)) continue;
+    gc__counting_recount(&collector->counting, &collector->roots);
+  }
+  note_counted(collector, is_full, &before);
+  gc__heap_end_count(heap, is_full);
+  finish_stop(collector);
+}
+
 /* ---- A stop ---- */
 
 struct stop {
@@ -207,7 +266,7 @@ static bool collect(struct gc__collector *collector, bool is_full) {
   bool is_ready;
   gc__world_enter(self);
   is_full = is_full || collector->mode->wants_full(collector);
-  if (is_full) gc__sweep_finish(&collector->heap);
+  if (is_full || gc__heap_has_counts(&collector->heap)) gc__sweep_finish(&collector->heap);
   update_limit(collector);
   do is_ready = run_stopped(collector, is_full);
   while (is_ready && collector->number == number); /* roots were added meanwhile: once more, with room for them */
@@ -275,6 +334,9 @@ void gc__collector_reset_counts(struct gc__collector *collector) {
   memset(&collector->pauses_minor, 0, sizeof collector->pauses_minor);
   memset(&collector->pauses_full, 0, sizeof collector->pauses_full);
   gc__word_poke(&collector->heap.sweep.total_ns, 0);
+  gc__cascade_hold(&collector->counting);
+  collector->counting.figures = (struct gc__count_figures){0};
+  gc__cascade_let_go(&collector->counting);
   gc__lock_give(&collector->lock);
 }
 

@@ -8,6 +8,7 @@
 #ifndef GC_COLLECT_COLLECTOR_H
 #define GC_COLLECT_COLLECTOR_H
 
+#include "collect/counting.h"
 #include "collect/crew.h"
 #include "collect/mode.h"
 #include "collect/nursery.h"
@@ -29,6 +30,9 @@ struct gc__collection {
   size_t live_bytes;              /* old ones included */
   size_t handed_bytes;            /* since the collection before */
   size_t written_pages;           /* that it had to look at */
+  const char *reason;             /* of a mode that counts: why it traced */
+  size_t old_before_bytes;        /* there: old objects before it */
+  size_t traced_bytes;            /* there: what a trace freed that counting had not */
 };
 
 struct gc__collector {
@@ -37,6 +41,7 @@ struct gc__collector {
   struct gc__world world;
   struct gc__roots roots;
   struct gc__crew crew;
+  struct gc__counting counting; /* of a mode that counts */
   struct gc__lock lock;
   const struct gc__mode *mode;
   void (*inspect_begun)(struct gc__collector *);  /* called before a collection looks at the log, or NULL */
@@ -62,6 +67,7 @@ struct gc__collector {
 
 struct gc__collector_settings {
   const struct gc__mode *mode;
+  bool has_counts;           /* heap/counts.h */
   bool wants_log, has_cards; /* heap/write_log.h */
   enum gc__watch_kind watch; /* its source, if it is not cards */
   const char *missing;       /* result: what the machine lacks, with ENOTSUP */
@@ -88,6 +94,7 @@ bool gc__collector_run(struct gc__collector *collector, bool is_full, size_t num
 /* Steps that modes are made of. World stopped, roots gathered. */
 void gc__collector_trace_all(struct gc__collector *collector);
 void gc__collector_trace_young(struct gc__collector *collector);
+void gc__collector_count(struct gc__collector *collector, bool is_full);
 
 /* Around fork(), in this order; the calling thread holds none of the locks. */
 void gc__collector_before_fork(struct gc__collector *collector);

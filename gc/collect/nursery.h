@@ -42,6 +42,7 @@ struct gc__nursery {
   unsigned rest_fulls;     /* full collections to come before the next minor one */
   unsigned next_rest;      /* how many it will be the next time: each rest is twice as long as the one before */
   bool has_rested;         /* the next minor collection also sees what was written meanwhile: it is no measure */
+  unsigned trace_scale;    /* refcount mode: times full_room_bytes; 0: nothing was traced yet */
   bool is_tight;           /* memory is short: the next collection is a full one */
 };
 

@@ -140,7 +140,8 @@ bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world, s
   gc__lock_give(&roots->lock);
   /* Ranges may be added until the stop: room for as many again, and some. */
   size_t most = world->thread_count * for_thread + roots->segments.range_count * 4 + added_count * 2 + 1024;
-  if (heap->log.is_on && heap->log.watch.kind == GC__WATCH_KERNEL) watch_segments(roots, &heap->log.watch);
+  if (heap->log.is_on && heap->log.watch.kind == GC__WATCH_KERNEL && !roots->reads_whole_segments)
+    watch_segments(roots, &heap->log.watch);
   if (!gc__region_commit(&roots->list_memory, most * sizeof(struct gc__root_range))) return false;
   /* For what the write log will tell more room is better, and not needed. */
   size_t wish = most + (heap->log.is_on ? gc__flag_get(&heap->log.open_count) + roots->written_count * 2 : 0);
@@ -260,7 +261,6 @@ void gc__roots_gather_written(struct gc__roots *roots, struct gc__heap *heap) {
   GC__CHECK(has_written_room(roots));
   roots->written_count = 0;
   gather_written_static(roots, &heap->log.watch);
-  for (uint32_t i = 0; i < heap->log.open_count; i++)
-    append_open(roots, &heap->space, heap->space.open_blocks[i]);
+  for (uint32_t i = 0; i < heap->log.open_count; i++) append_open(roots, &heap->space, heap->space.open_blocks[i]);
   gc__log_take(heap, append_written, roots);
 }

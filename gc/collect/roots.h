@@ -27,7 +27,8 @@ struct gc__root_range {
 };
 
 /* [roots.static] Large static segments are not read whole at a minor collection: where the kernel notes writes, it is
- * asked which of their pages were written. A page that was not holds no word that leads to a young object. */
+ * asked which of their pages were written. A page that was not holds no word that leads to a young object.
+ * What pins objects from one stop to the next must be read at each: a mode that counts reads segments whole. */
 struct gc__roots {
   struct gc__segments segments;
   struct gc__lock lock;           /* of the added ranges */
@@ -38,9 +39,10 @@ struct gc__roots {
   size_t segment_from;           /* items of the list before those of the segment that is being asked about */
   struct gc__region list_memory; /* of struct gc__root_range */
   size_t count;
-  size_t written_count; /* ranges of written pages that the last minor collection had */
-  bool is_short;        /* the list did not fit */
-  struct gc__range own; /* the library's own state: no root, although it lies in static data */
+  size_t written_count;      /* ranges of written pages that the last minor collection had */
+  bool is_short;             /* the list did not fit */
+  bool reads_whole_segments; /* none is watched */
+  struct gc__range own;      /* the library's own state: no root, although it lies in static data */
 };
 
 bool gc__roots_open(struct gc__roots *roots, struct gc__budget *budget, struct gc__range own);

@@ -41,14 +41,14 @@ static void each_old_cell(struct gc__collector *collector, uint32_t block, old_o
   const struct gc__size_class *class = gc__block_class(heap, block);
   size_t granule = (size_t)block * GC__BLOCK_GRANULES;
   for (unsigned cell = 0; cell < class->cell_count; cell++, granule += class->cell_granules)
-    if (heap->space.live[granule] == heap->epoch) fn(collector, (struct old_object){granule, class->cell_bytes, false});
+    if (gc__heap_is_old_object(heap, granule)) fn(collector, (struct old_object){granule, class->cell_bytes, false});
 }
 
 static void each_old_run(struct gc__collector *collector, uint32_t list, old_object_fn *fn) {
   const struct gc__space *space = &collector->heap.space;
   for (uint32_t first = list; first != GC__NONE; first = space->runs[first].next) {
     size_t granule = (size_t)first * GC__PAGE_GRANULES;
-    if (space->runs[first].kind != GC__KIND_LEAF && space->live[granule] == collector->heap.epoch)
+    if (space->runs[first].kind != GC__KIND_LEAF && gc__heap_is_old_object(&collector->heap, granule))
       fn(collector, (struct old_object){granule, space->runs[first].page_count * GC__PAGE_BYTES, true});
   }
 }

@@ -2,6 +2,7 @@
 #include "tools/verify.h"
 #include "heap/block.h"
 #include "os/report.h"
+#include "tools/verify_counts.h"
 
 static void verify_entry(const struct gc__heap *heap, uint32_t block) {
   const struct gc__block *facts = &heap->space.blocks[block];
@@ -24,7 +25,7 @@ static void verify_live_bytes(const struct gc__heap *heap, uint32_t block) {
   if (!granules) return;
   for (size_t i = 0; i < GC__BLOCK_GRANULES; i++) {
     bool is_first = i % granules == 0 && i + granules <= GC__BLOCK_GRANULES;
-    gc__verify(is_first || heap->space.live[first + i] != heap->epoch, "space.live");
+    gc__verify(is_first || !gc__heap_is_old(heap, first + i), "space.live");
   }
 }
 
@@ -66,7 +67,7 @@ static void verify_covered(const struct gc__heap *heap, uint32_t block) {
 static void verify_large_covered(const struct gc__heap *heap, uint32_t list) {
   for (uint32_t first = list; first != GC__NONE; first = heap->space.runs[first].next) {
     const struct gc__run *run = &heap->space.runs[first];
-    if (run->kind == GC__KIND_LEAF || heap->space.live[(size_t)first * GC__PAGE_GRANULES] != heap->epoch) continue;
+    if (run->kind == GC__KIND_LEAF || !gc__heap_is_old(heap, (size_t)first * GC__PAGE_GRANULES)) continue;
     for (uint32_t page = first; page < first + run->page_count; page++)
       gc__verify(gc__log_is_tracked(&heap->space, page / GC__BLOCK_PAGES), "log.covered");
   }
@@ -76,7 +77,7 @@ static void verify_large_covered(const struct gc__heap *heap, uint32_t list) {
 static void verify_cursor(const struct gc__heap *heap, const struct gc__cursor *cursor) {
   for (size_t cell = cursor->next; cell != cursor->limit; cell += cursor->cell_bytes) {
     size_t granule = (cell - heap->space.base) / GC__GRANULE_BYTES;
-    gc__verify(heap->space.live[granule] != heap->epoch, "local.pending");
+    gc__verify(!gc__heap_is_old(heap, granule), "local.pending");
     gc__verify(gc__heap_is_given(heap, granule), "local.pending");
     for (size_t at = cell; at < cell + cursor->cell_bytes; at += sizeof(size_t))
       gc__verify(*(const size_t *)at == 0, "local.pending");
@@ -102,6 +103,7 @@ void gc__verify_heap(struct gc__collector *collector) {
   }
   for (const struct gc__thread *thread = collector->world.first; thread; thread = thread->next)
     for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) verify_cursor(heap, &thread->local.cursors[i]);
+  if (gc__heap_has_counts(heap)) gc__verify_counts(collector);
 }
 
 /* ---- After a minor trace ---- */

@@ -1,0 +1,142 @@
+/* collect/counting.c - see counting.h. The pieces; the steps of an epoch are in epoch.c. */
+#include "collect/counting.h"
+#include "base/check.h"
+#include "heap/block.h"
+#include "heap/large.h"
+
+#define OBJECTS_MOST  ((size_t)1 << 31)
+#define FIRST_OBJECTS 8192u
+
+/* ---- Lists of objects ---- */
+
+bool gc__objects_grow(struct gc__objects *objects) {
+  size_t room = objects->room ? objects->room * 2 : FIRST_OBJECTS,
+         most = objects->memory.reserved_bytes / sizeof(size_t);
+  if (room > most) room = most;
+  if (room <= objects->room || !gc__region_commit(&objects->memory, room * sizeof(size_t))) return false;
+  objects->items = (size_t *)(void *)objects->memory.start;
+  objects->room = room;
+  return true;
+}
+
+static bool open_objects(struct gc__objects *objects, struct gc__budget *budget) {
+  *objects = (struct gc__objects){0};
+  return gc__region_open_most(&objects->memory, budget, OBJECTS_MOST * sizeof(size_t)) && gc__objects_grow(objects);
+}
+
+bool gc__counting_open(struct gc__counting *counting, struct gc__heap *heap, bool interior_in_heap) {
+  *counting = (struct gc__counting){.heap = heap, .interior_in_heap = interior_in_heap, .current = GC__NO_OBJECT};
+  if (open_objects(&counting->promoted, heap->budget) && open_objects(&counting->dying, heap->budget)) return true;
+  gc__counting_close(counting);
+  return false;
+}
+
+void gc__counting_close(struct gc__counting *counting) {
+  gc__region_close(&counting->promoted.memory);
+  gc__region_close(&counting->dying.memory);
+}
+
+/* ---- Objects ---- */
+
+struct gc__place gc__counting_place(const struct gc__counting *counting, size_t granule) {
+  return gc__space_place(&counting->heap->space, granule * GC__GRANULE_BYTES);
+}
+
+void gc__counting_promote(struct gc__counting *counting, size_t granule, uint8_t byte) {
+  struct gc__counts *counts = &counting->heap->counts;
+  struct gc__place place = gc__counting_place(counting, granule);
+  gc__byte_poke(&counting->heap->space.live[granule], byte);
+  counting->figures.promoted_objects++;
+  counting->figures.promoted_bytes += place.bytes;
+  gc__word_poke(&counts->old_bytes, counts->old_bytes + place.bytes);
+  if (place.kind == GC__KIND_LEAF) return;
+  if (!gc__objects_push(&counting->promoted, granule)) gc__page_set_add(&counts->sets[GC__SET_UNSYNCED], granule);
+}
+
+static void note_stuck(struct gc__counting *counting, size_t granule) {
+  counting->stuck_objects++;
+  counting->stuck_bytes += gc__counting_place(counting, granule).bytes;
+}
+
+void gc__counting_increment(struct gc__counting *counting, size_t granule) {
+  uint8_t *live = &counting->heap->space.live[granule], byte = gc__byte_peek(live);
+  counting->figures.increments++;
+  if (!byte) {
+    gc__counting_promote(counting, granule, GC__COUNT_ZERO + 1);
+    return;
+  }
+  if ((byte & GC__COUNT_MASK) == GC__COUNT_STUCK) return;
+  gc__byte_poke(live, ++byte);
+  if (GC__UNLIKELY((byte & GC__COUNT_MASK) == GC__COUNT_STUCK)) note_stuck(counting, granule);
+}
+
+void gc__counting_stick(struct gc__counting *counting, size_t granule) {
+  uint8_t *live = &counting->heap->space.live[granule], byte = gc__byte_peek(live);
+  if ((byte & GC__COUNT_MASK) == GC__COUNT_STUCK) return;
+  if (byte) gc__byte_poke(live, byte | GC__COUNT_STUCK);
+  else gc__counting_promote(counting, granule, GC__COUNT_STUCK);
+  note_stuck(counting, granule);
+}
+
+void gc__counting_note(struct gc__counting *counting, size_t *shadow, size_t value, size_t target) {
+  struct gc__shadow *table = &counting->heap->counts.shadow;
+  size_t page = ((uintptr_t)shadow - (uintptr_t)table->start) / GC__PAGE_BYTES;
+  if (GC__LIKELY(gc__shadow_take(table, page))) {
+    gc__counting_increment(counting, target);
+    *shadow = value;
+  } else {
+    gc__counting_stick(counting, target);
+  }
+}
+
+void gc__counting_release(struct gc__counting *counting, size_t granule) {
+  struct gc__heap *heap = counting->heap;
+  struct gc__place place = gc__counting_place(counting, granule);
+  gc__word_add(&heap->counts.old_bytes, -place.bytes);
+  if (!place.is_large) {
+    gc__byte_poke(&heap->space.live[granule], 0);
+    gc__block_note_freed(heap, (uint32_t)(granule / GC__BLOCK_GRANULES));
+    return;
+  }
+  gc__lock_take(&heap->lock);
+  gc__large_release(heap, (uint32_t)(granule / GC__PAGE_GRANULES));
+  gc__lock_give(&heap->lock);
+}
+
+/* ---- Roots ---- */
+
+GC__UNINSTRUMENTED static void each_word(struct gc__counting *counting, struct gc__range range,
+                                         void (*fn)(struct gc__counting *, size_t)) {
+  size_t base = counting->heap->space.base, span_bytes = counting->heap->space.span_bytes;
+  for (const volatile size_t *word = (const volatile size_t *)range.start; word < (const volatile size_t *)range.end;
+       word++) {
+    size_t value = *word;
+    if (GC__UNLIKELY(value - base <= span_bytes)) fn(counting, value);
+  }
+}
+
+void gc__counting_each_root(struct gc__counting *counting, const struct gc__roots *roots,
+                            void (*fn)(struct gc__counting *, size_t)) {
+  const struct gc__root_range *list = gc__roots_list(roots);
+  for (size_t i = 0; i < roots->count; i++)
+    if (list[i].source != GC__ROOT_WRITTEN && list[i].source != GC__ROOT_OPEN) each_word(counting, list[i].range, fn);
+}
+
+static void each_root_cell(struct gc__counting *counting, uint32_t block, void (*fn)(struct gc__counting *, size_t)) {
+  const struct gc__size_class *class = gc__block_class(counting->heap, block);
+  size_t granule = (size_t)block * GC__BLOCK_GRANULES;
+  for (unsigned cell = 0; cell < class->cell_count; cell++, granule += class->cell_granules)
+    if (gc__heap_is_given(counting->heap, granule)) fn(counting, granule);
+}
+
+void gc__counting_each_root_object(struct gc__counting *counting, bool is_all,
+                                   void (*fn)(struct gc__counting *, size_t)) {
+  const struct gc__heap *heap = counting->heap;
+  for (uint32_t block = heap->root_blocks; block != GC__NONE; block = heap->space.blocks[block].root_next)
+    if (is_all || gc__entry_at(&heap->space, block).stamp == heap->stamp) each_root_cell(counting, block, fn);
+  for (uint32_t first = heap->root_large; first != GC__NONE; first = heap->space.runs[first].next) {
+    if (!is_all && heap->space.runs[first].stamp != heap->stamp) break;
+    size_t granule = (size_t)first * GC__PAGE_GRANULES;
+    if (gc__heap_is_given(heap, granule)) fn(counting, granule);
+  }
+}

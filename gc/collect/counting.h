@@ -1,0 +1,122 @@
+/* collect/counting.h - counting what old objects name: deferred, coalesced, and taken from the heap as it is at a stop.
+ *
+ * Deferred: words of stacks, registers and static data are never counted; what they name is pinned from one stop to the
+ * next (Deutsch and Bobrow 1976). Coalesced: a word of an old object is looked at once a stop, if its page was written
+ * since the last one, and its old value comes from the shadow (Levanoni and Petrank 2001). New objects that nothing
+ * counted are free without being touched (Shahriyar, Blackburn and Frampton, "Down for the count?", 2012).
+ *
+ * [count.exact] Unless it is stuck, the count of an object is the number of shadow words that name it. A count is
+ * lowered for shadow words only ([shadow.words]). [count.sync] At the end of a stop, each word of a LIVE old object has
+ * shadow == memory, or shadow == 0 and it named no object then. [count.zero] A LIVE old object of count 0 lies in a
+ * page of the set of candidates, root objects excepted. [count.death] Between two stops a count is lowered only for the
+ * shadow of an object that a stop before found unreachable; so what reaches 0 then and is not pinned was unreachable at
+ * that stop, too, and stays so.
+ *
+ * One thread counts. To let several do it, each would have to own the targets in some of the blocks, or exchange bytes
+ * by compare-and-swap: other than a lost mark, a lost increment frees a live object. Bytes are exchanged atomically
+ * where the program runs, since gc_free changes them there, too.
+ */
+#ifndef GC_COLLECT_COUNTING_H
+#define GC_COLLECT_COUNTING_H
+
+#include "collect/roots.h"
+#include "heap/heap.h"
+
+/* First granules of objects, a stack. Memory comes from reserved addresses. */
+struct gc__objects {
+  size_t *items;
+  size_t count, room;
+  struct gc__region memory;
+};
+
+bool gc__objects_grow(struct gc__objects *objects);
+
+/* False: no memory. */
+static GC__INLINE bool gc__objects_push(struct gc__objects *objects, size_t granule) {
+  if (GC__UNLIKELY(objects->count == objects->room) && !gc__objects_grow(objects)) return false;
+  objects->items[objects->count++] = granule;
+  return true;
+}
+
+struct gc__count_figures {
+  uint64_t increments, decrements;
+  uint64_t promoted_objects, promoted_bytes;
+  uint64_t counted_objects, counted_bytes; /* freed when their counts reached 0, or by hand and not at once */
+  uint64_t traced_objects, traced_bytes;   /* freed by traces that found them unreachable, though they were counted */
+  uint64_t young_objects;                  /* freed untouched, or by hand while they were young */
+  uint64_t false_words;
+};
+
+struct gc__counting {
+  struct gc__heap *heap;
+  bool interior_in_heap;
+  struct gc__objects promoted; /* to be synced: [count.sync]; in a trace, to be scanned */
+  struct gc__objects dying;    /* their shadow is to be consumed. Between stops: by who holds the cascade's lock */
+  size_t current, current_at; /* one of these that is half consumed: object and next word, by offsets; SIZE_MAX: none */
+  volatile size_t has_dying;  /* somebody should run the cascade */
+  volatile unsigned cascade_lock;
+  size_t stuck_objects;                  /* that became stuck since the last trace, dead ones included */
+  size_t stuck_bytes, stuck_again_bytes; /* by that trace itself */
+  struct gc__count_figures figures;
+  uint64_t allocated_objects, promoted_before; /* when the last stop ended: for young_objects */
+};
+
+bool gc__counting_open(struct gc__counting *counting, struct gc__heap *heap, bool interior_in_heap);
+void gc__counting_close(struct gc__counting *counting);
+
+/* ---- Steps, world stopped ---- */
+
+/* One epoch over these roots, which say what was written as well. */
+void gc__counting_run_epoch(struct gc__counting *counting, const struct gc__roots *roots);
+
+/* A trace in its place: collect/recount.c. */
+void gc__counting_recount(struct gc__counting *counting, const struct gc__roots *roots);
+
+/* ---- Pieces that the steps share ---- */
+
+#define GC__NO_OBJECT SIZE_MAX
+
+/* The first granule of the cell or run that contains a word's target; GC__NO_OBJECT: it names none. */
+static GC__INLINE size_t gc__counting_cell(const struct gc__counting *counting, size_t word) {
+  const struct gc__space *space = &counting->heap->space;
+  size_t offset = word - space->base;
+  if (GC__LIKELY(offset >= space->span_bytes)) return GC__NO_OBJECT;
+  return gc__space_granule_of(space, offset);
+}
+
+/* What a word in an object names, live or young. */
+static GC__INLINE size_t gc__counting_resolve(const struct gc__counting *counting, size_t word) {
+  size_t granule = gc__counting_cell(counting, word);
+  if (granule == GC__NO_OBJECT || !gc__heap_is_given(counting->heap, granule)) return GC__NO_OBJECT;
+  if (!counting->interior_in_heap && word - counting->heap->space.base != granule * GC__GRANULE_BYTES)
+    return GC__NO_OBJECT;
+  return granule;
+}
+
+struct gc__place gc__counting_place(const struct gc__counting *counting, size_t granule);
+
+/* A young object becomes an old one with this byte; its words will be synced. */
+void gc__counting_promote(struct gc__counting *counting, size_t granule, uint8_t byte);
+
+/* One more word names it. */
+void gc__counting_increment(struct gc__counting *counting, size_t granule);
+
+/* Its count is no longer known. */
+void gc__counting_stick(struct gc__counting *counting, size_t granule);
+
+/* The word at this address in the shadow names that object from now on, which is counted; or, where the shadow has no
+ * memory, the object is stuck. */
+void gc__counting_note(struct gc__counting *counting, size_t *shadow, size_t value, size_t target);
+
+/* The cell or run is free from now on: its shadow is 0. */
+void gc__counting_release(struct gc__counting *counting, size_t granule);
+
+/* Calls fn with each root word that lies in the heap's addresses or just behind them; not with words in objects. */
+void gc__counting_each_root(struct gc__counting *counting, const struct gc__roots *roots,
+                            void (*fn)(struct gc__counting *, size_t));
+
+/* Calls fn for each allocated root object; is_all: not only for those made since the last stop. */
+void gc__counting_each_root_object(struct gc__counting *counting, bool is_all,
+                                   void (*fn)(struct gc__counting *, size_t));
+
+#endif

@@ -94,8 +94,23 @@ static void *fail(const struct request *request) {
   return NULL;
 }
 
+/* What is dying is freed by who allocates: for each piece of cells that is handed out, about four times its bytes, so
+ * that the dead never get ahead of the new. */
+#define ASSIST_WORDS 2048u
+
+static void assist(struct gc__thread *self) {
+  gc__world_enter(self);
+  gc__cascade_run(&gc__runtime.collector.counting, ASSIST_WORDS);
+  gc__world_leave(self);
+}
+
 static void *rescue(struct gc__thread *self, const struct request *request) {
   void *object = NULL;
+  if (gc__cascade_is_due(&gc__runtime.collector.counting)) {
+    gc__cascade_finish(self);
+    object = try_once(self, request);
+    if (object) return object;
+  }
   bool is_absurd = request->bytes > gc__runtime.collector.heap.space.reserved_bytes;
   if (!is_absurd && !is_disabled() && is_worth_collecting() && gc__collect_now(GC_COLLECT_FULL))
     object = try_once(self, request);
@@ -112,6 +127,7 @@ GC__NOINLINE void *gc__allocate(size_t bytes, size_t alignment, enum gc__kind ki
   }
   if (GC__UNLIKELY(gc__runtime.settings.stress_allocation)) collect_for_stress();
   else if (is_collection_due(&request)) gc__collect_now(GC_COLLECT_MINOR);
+  if (GC__UNLIKELY(gc__cascade_is_due(&gc__runtime.collector.counting))) assist(self);
   void *object = try_once(self, &request);
   if (GC__UNLIKELY(!object)) object = rescue(self, &request);
   gc__events_deliver();

@@ -19,11 +19,26 @@ GC__NOINLINE bool gc__collect_now(enum gc_collection kind) {
   return done;
 }
 
-/* Who asks for a full collection wants memory back: what it found free is swept and returned at once. */
+/* Words of a dead object's shadow that are consumed between two moments at which a stop can come. */
+#define CASCADE_WORDS 4096u
+
+void gc__cascade_finish(struct gc__thread *self) {
+  struct gc__counting *counting = &gc__runtime.collector.counting;
+  bool has_more = gc__cascade_is_due(counting);
+  while (has_more) {
+    gc__world_enter(self);
+    has_more = gc__cascade_run(counting, CASCADE_WORDS);
+    gc__world_leave(self);
+  }
+}
+
+/* Who asks for a collection wants memory back: what counting found dead is freed before this returns; and what a full
+ * one found free is swept and returned at once. */
 void gc_collect(enum gc_collection kind) {
   struct gc__thread *self = gc__attach();
   if (!self) return;
   gc__collect_now(kind);
+  gc__cascade_finish(self);
   if (kind == GC_COLLECT_FULL) {
     gc__world_enter(self);
     gc__sweep_finish(&gc__runtime.collector.heap);

@@ -2,6 +2,7 @@
 #include "runtime.h"
 #include "mode/generational.h"
 #include "mode/mark_sweep.h"
+#include "mode/refcount.h"
 #include "os/report.h"
 #include "os/tsan.h"
 #include "os/valgrind.h"
@@ -85,7 +86,10 @@ static size_t choose_reserve_bytes(void) {
 /* What the tracking means to the collector. The mark-sweep mode needs none. */
 static void choose_source(struct gc__collector_settings *wanted, enum gc_mode mode, enum gc_tracking tracking) {
   bool has_pages = tracking == GC_TRACK_AUTO || tracking == GC_TRACK_PAGES;
-  wanted->mode = mode == GC_MARK_SWEEP ? &gc__mode_mark_sweep : &gc__mode_generational;
+  wanted->mode = mode == GC_MARK_SWEEP ? &gc__mode_mark_sweep
+                 : mode == GC_REFCOUNT ? &gc__mode_refcount
+                                       : &gc__mode_generational;
+  wanted->has_counts = mode == GC_REFCOUNT;
   wanted->wants_log = mode != GC_MARK_SWEEP;
   wanted->has_cards = tracking == GC_TRACK_BARRIER;
   wanted->watch = has_pages ? GC__WATCH_KERNEL : tracking == GC_TRACK_PROTECT ? GC__WATCH_PROTECT : GC__WATCH_NONE;

@@ -24,7 +24,6 @@ static int check_ranges(const struct gc_options *options) {
 }
 
 static int check_supported(const struct gc_options *options) {
-  if (options->mode == GC_REFCOUNT) return ENOTSUP;
   if (options->buffer || options->buffer_bytes || options->swap_path || options->guard_freed_percent) return ENOTSUP;
   return 0;
 }
@@ -99,7 +98,7 @@ static void read_checks(struct gc__settings *settings) {
 }
 
 static void read_mode(struct gc_options *options) {
-  static const enum gc_mode modes[] = {GC_MARK_SWEEP, GC_GENERATIONAL};
+  static const enum gc_mode modes[] = {GC_MARK_SWEEP, GC_GENERATIONAL, GC_REFCOUNT};
   const char *text = getenv("TREFOIL_MODE");
   if (!text || !*text) return;
   for (unsigned i = 0; i < sizeof modes / sizeof modes[0]; i++) {
@@ -107,7 +106,7 @@ static void read_mode(struct gc_options *options) {
     options->mode = modes[i];
     return;
   }
-  reject("TREFOIL_MODE", text, "mark-sweep, generational");
+  reject("TREFOIL_MODE", text, "mark-sweep, generational, refcount");
 }
 
 /* Barriers are the program's promise: the environment cannot make it. */

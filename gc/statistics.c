@@ -49,10 +49,10 @@ static void add_threads(struct gc_stats *out, const struct gc__world *world) {
 static uint64_t count_blacklisted(const struct gc__heap *heap) {
   uint64_t bytes = 0;
   for (size_t block = 0; block < heap->space.span_bytes / GC__BLOCK_BYTES; block++) {
-    if (heap->space.blocks[block].black_epoch != heap->epoch) continue;
+    if (heap->space.blocks[block].black_epoch != heap->black_epoch) continue;
     unsigned granules = gc__entry_at(&heap->space, block).shape & GC__SHAPE_GRANULES;
     for (size_t i = block * GC__BLOCK_GRANULES; i < (block + 1) * GC__BLOCK_GRANULES; i++)
-      if (gc__byte_peek(&heap->space.live[i]) == gc__live_black(heap->epoch))
+      if (gc__byte_peek(&heap->space.live[i]) == gc__live_black(heap->black_epoch))
         bytes += (granules ? granules : 1) * GC__GRANULE_BYTES;
   }
   return bytes;
@@ -70,6 +70,25 @@ static void add_heap(struct gc_stats *out, const struct gc__collector *collector
   out->allocated_objects = gc__word_peek(&heap->large_objects);
   out->sweep_ns = gc__word_peek(&heap->sweep.total_ns);
   if (out->false_words) out->blacklisted_bytes = count_blacklisted(heap);
+}
+
+/* What the cascade changes is read between two of its steps: it waits for nobody, and runs for microseconds. */
+static void add_counting(struct gc_stats *out, struct gc__collector *collector) {
+  struct gc__counting *counting = &collector->counting;
+  if (!gc__heap_has_counts(&collector->heap)) return;
+  gc__cascade_hold(counting);
+  const struct gc__count_figures *figures = &counting->figures;
+  out->live_bytes = gc__word_peek(&collector->heap.counts.old_bytes);
+  out->shadow_bytes = gc__word_peek(&collector->heap.counts.shadow.taken_bytes);
+  out->cycles_reclaimed_bytes = figures->traced_bytes;
+  out->counted_objects = figures->counted_objects;
+  out->counted_bytes = figures->counted_bytes;
+  out->traced_objects = figures->traced_objects;
+  out->young_objects = figures->young_objects;
+  out->stuck_objects = counting->stuck_objects;
+  out->increments = figures->increments;
+  out->decrements = figures->decrements;
+  gc__cascade_let_go(counting);
 }
 
 /* Everything, counted from the start. A collection holds both locks: the figures belong together. */
@@ -92,6 +111,7 @@ static void read_figures(struct gc_stats *out) {
   out->false_words = collector->last.counts.false_words;
   out->threads = (unsigned)collector->world.thread_count;
   out->markers = collector->crew.wanted_count;
+  add_counting(out, collector);
   gc__lock_take(&collector->heap.lock);
   add_heap(out, collector);
   gc__lock_give(&collector->heap.lock);
@@ -120,12 +140,30 @@ void gc_stats_reset(void) {
 
 /* ---- Log line ---- */
 
+static void log_counting(const struct gc__collection *made, double next_mib, double committed_mib) {
+  const struct gc__collector *collector = &gc__runtime.collector;
+  const double mib = 1024 * 1024;
+  if (made->is_full)
+    gc__report("collection %zu: full (%s), pause %.3f ms, live %.2f MiB, %.2f MiB of cycles freed, committed %.2f MiB, "
+               "next after %.2f MiB",
+               made->number, made->reason, (double)made->pause_ns / 1e6, (double)made->live_bytes / mib,
+               (double)made->traced_bytes / mib, committed_mib, next_mib);
+  else
+    gc__report("collection %zu: epoch, pause %.3f ms, %.2f of %.2f MiB survived in %zu objects, %zu pages written "
+               "(%s), old %.2f MiB, committed %.2f MiB, next after %.2f MiB",
+               made->number, (double)made->pause_ns / 1e6, (double)made->counts.marked_bytes / mib,
+               (double)made->handed_bytes / mib, made->counts.marked_objects, made->written_pages,
+               gc__tracking_name(gc__tracking_of(&collector->heap)), (double)made->live_bytes / mib, committed_mib,
+               next_mib);
+}
+
 void gc__log_collection(const struct gc__collection *made) {
   const struct gc__collector *collector = &gc__runtime.collector;
   const double mib = 1024 * 1024;
   double next_mib = (double)gc__word_peek(&collector->heap.allowance_bytes) / mib;
   double committed_mib = (double)gc__word_peek(&gc__runtime.budget.used_bytes) / mib;
-  if (made->is_full)
+  if (gc__heap_has_counts(&collector->heap)) log_counting(made, next_mib, committed_mib);
+  else if (made->is_full)
     gc__report(
         "collection %zu: full, pause %.3f ms, live %.2f MiB in %zu objects, committed %.2f MiB, next after %.2f MiB",
         made->number, (double)made->pause_ns / 1e6, (double)made->live_bytes / mib, made->counts.marked_objects,
@@ -201,6 +239,13 @@ static void write_figures(struct sheet *sheet, const struct gc_stats *s) {
       {"blacklisted_bytes", s->blacklisted_bytes},
       {"finalizers_pending", s->finalizers_pending},
       {"cycles_reclaimed_bytes", s->cycles_reclaimed_bytes},
+      {"counted_objects", s->counted_objects},
+      {"counted_bytes", s->counted_bytes},
+      {"traced_objects", s->traced_objects},
+      {"young_objects", s->young_objects},
+      {"stuck_objects", s->stuck_objects},
+      {"increments", s->increments},
+      {"decrements", s->decrements},
   };
   for (unsigned i = 0; i < sizeof figures / sizeof figures[0]; i++)
     print(sheet, "  \"%s\": %" PRIu64 ",\n", figures[i].name, figures[i].value);

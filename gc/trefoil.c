@@ -46,6 +46,7 @@
 #include "collect/collector.c"
 #include "mode/mark_sweep.c"
 #include "mode/generational.c"
+#include "mode/refcount.c"
 #include "tools/barriers.c"
 #include "tools/verify.c"
 #include "tools/verify_counts.c"

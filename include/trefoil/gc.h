@@ -54,7 +54,7 @@ extern "C" {
 
 /* ---- Life cycle -------------------------------------------------------------------------------------------- */
 
-/* How memory is reclaimed. GC_MODE_DEFAULT is generational. GC_REFCOUNT: ENOTSUP in this version. */
+/* How memory is reclaimed. GC_MODE_DEFAULT is generational. */
 enum gc_mode { GC_MODE_DEFAULT, GC_MARK_SWEEP, GC_GENERATIONAL, GC_REFCOUNT };
 
 /* How writes to old objects are noticed. Mark-sweep mode needs none of it and reports GC_TRACK_NONE. */
@@ -73,7 +73,7 @@ enum gc_finalize { GC_FINALIZE_THREAD, GC_FINALIZE_MANUAL };
  * environment variables named here win over the program's values; sizes there take a suffix K, M or G. */
 struct gc_options {
   size_t struct_bytes;          /* set by GC_OPTIONS_INIT */
-  enum gc_mode mode;            /* TREFOIL_MODE: generational, mark-sweep (refcount: ENOTSUP in this version) */
+  enum gc_mode mode;            /* TREFOIL_MODE: generational, mark-sweep, refcount */
   enum gc_tracking tracking;    /* TREFOIL_TRACKING: auto, pages, protect, barrier, none */
   size_t limit_bytes;           /* TREFOIL_LIMIT: all memory that the library commits, its tables included. 0: the
                                    container's or machine's memory less what the rest of the process uses, read again at
@@ -257,7 +257,8 @@ GC_PUBLIC void gc_will_write(void *start, size_t bytes);
 /* ---- Collecting, roots, threads ----------------------------------------------------------------------------- */
 
 /* GC_COLLECT_MINOR: of the young objects, in generational mode; now and then it is a full one all the same, when the old
- * ones have grown enough. In mark-sweep mode both are a full collection. Works while collection is disabled, too. */
+ * ones have grown enough. In mark-sweep mode both are a full collection. In refcount mode MINOR is an epoch, after which
+ * all that it found dead is freed; FULL finds cycles, too. Works while collection is disabled, too. */
 enum gc_collection { GC_COLLECT_MINOR, GC_COLLECT_FULL };
 GC_PUBLIC void gc_collect(enum gc_collection kind);
 

@@ -23,7 +23,8 @@ struct gc_stats {
   enum gc_tracking tracking;
   uint64_t heap_bytes;              /* memory committed: objects, free space that was not returned, tables, stacks of the
                                        markers */
-  uint64_t live_bytes;              /* what the last collection found reachable, in cells and pages; 0 before the first */
+  uint64_t live_bytes;              /* what the last collection found reachable, in cells and pages; 0 before the first.
+                                       Refcount mode: old objects that were not freed yet */
   uint64_t limit_bytes;             /* what heap_bytes may grow to */
   uint64_t free_bytes;              /* in blocks that hold an object, as far as they were swept since the last collection */
   uint64_t shadow_bytes;            /* old contents kept for counting (refcount mode) */
@@ -41,7 +42,14 @@ struct gc_stats {
   uint64_t false_words;             /* root words seen by the last collection that point at free heap memory */
   uint64_t blacklisted_bytes;       /* free memory that is not handed out because such a word points at it */
   uint64_t finalizers_pending;
-  uint64_t cycles_reclaimed_bytes;  /* refcount mode */
+  /* Refcount mode; 0 in others. */
+  uint64_t cycles_reclaimed_bytes;  /* freed by full collections although counts were left: cycles, what hung on them, and
+                                       what was stuck */
+  uint64_t counted_objects, counted_bytes; /* freed because their count fell to 0, or by hand but not at once */
+  uint64_t traced_objects;          /* those of cycles_reclaimed_bytes */
+  uint64_t young_objects;           /* that died before a collection saw them: freed without being touched */
+  uint64_t stuck_objects;           /* whose count became too large to be kept, since the last full collection */
+  uint64_t increments, decrements;  /* of counts */
 };
 
 GC_PUBLIC void gc_stats(struct gc_stats *out);

@@ -172,9 +172,6 @@ END_TEST
 START_TEST(what_this_version_cannot_do_is_refused) {
   static char memory[1 << 20];
   struct gc_options options = defaults();
-  unsetenv("TREFOIL_MODE");
-  REFUSED(mode, GC_REFCOUNT, ENOTSUP);
-  REFUSED(mode, GC_REFCOUNT, ENOTSUP);
   REFUSED(buffer, memory, ENOTSUP);
   REFUSED(swap_path, "/tmp/swap", ENOTSUP);
   REFUSED(guard_freed_percent, 10, ENOTSUP);

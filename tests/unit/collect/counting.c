@@ -123,8 +123,41 @@ START_TEST(young_objects_that_nothing_names_are_free_untouched) {
   ck_assert(gc__heap_is_given(heap, granule_of(node)));
   epoch();
   ck_assert_uint_eq(byte_of(node), 0);
-  ck_assert(!gc__heap_is_given(heap, granule_of(node))); /* [13: young bits stay] */
+  ck_assert(!gc__heap_is_given(heap, granule_of(node)));
   ck_assert_uint_eq(counting->figures.counted_objects, 0);
+  close_heap();
+}
+END_TEST
+
+/* In a block that its thread left before the stop, nobody clears the bits. */
+START_TEST(young_bits_end_with_the_stop) { /* [13] */
+  open_heap();
+  size_t **node = make_node();
+  make_node();
+  stack[0] = (size_t)make_node() + 8; /* keeps the block */
+  for (unsigned i = 0; i < GC__BLOCK_GRANULES; i++) make_node();
+  epoch();
+  ck_assert_uint_ne(heap->space.blocks[granule_of(node) / GC__BLOCK_GRANULES].state, GC__BLOCK_NONE);
+  ck_assert(!gc__heap_is_given(heap, granule_of(node)));
+  root[0] = (size_t *)node;
+  epoch();
+  ck_assert(byte_of(node) == 0 && shadow_of(&root[0]) == 0);
+  close_heap();
+}
+END_TEST
+
+START_TEST(a_block_may_be_taken_twice_between_stops) { /* [12] */
+  open_heap();
+  size_t **node = make_node();
+  gc__local_close(heap, local);
+  gc__local_open(local);
+  bool is_same_block = false;
+  for (unsigned i = 0; i < GC__BLOCK_GRANULES; i++) {
+    size_t **other = make_node();
+    ck_assert_ptr_ne(other, node);
+    is_same_block |= granule_of(other) / GC__BLOCK_GRANULES == granule_of(node) / GC__BLOCK_GRANULES;
+  }
+  ck_assert(is_same_block);
   close_heap();
 }
 END_TEST
@@ -467,6 +500,26 @@ START_TEST(counts_stick_until_the_trace) { /* [15] */
 }
 END_TEST
 
+START_TEST(the_cascade_leaves_stuck_counts_alone) { /* [15] */
+  open_heap();
+  size_t **popular = make_node(), **list = NULL;
+  for (int i = 0; i < 20; i++) {
+    size_t **node = make_node();
+    node[0] = (size_t *)popular;
+    node[1] = (size_t *)list;
+    list = node;
+  }
+  root[0] = (size_t *)list;
+  root[1] = (size_t *)popular;
+  epoch();
+  root[0] = NULL;
+  epoch();
+  ck_assert_uint_eq(byte_of(list), 0);
+  ck_assert_uint_eq(byte_of(popular), GC__COUNT_STUCK);
+  close_heap();
+}
+END_TEST
+
 START_TEST(a_trace_forgets_what_was_dying_and_freed) {
   open_heap();
   size_t **holder = make_node(), **child = make_node(), **freed = make_node();
@@ -570,12 +623,13 @@ START_TEST(blocks_that_are_empty_go_back) {
 }
 END_TEST
 
-UNIT_MAIN("collect/counting", young_objects_that_nothing_names_are_free_untouched, a_stack_word_pins_for_one_epoch,
-          a_word_one_past_the_end_pins, counted_words_keep_and_their_absence_frees, increments_come_before_decisions,
+UNIT_MAIN("collect/counting", young_objects_that_nothing_names_are_free_untouched, young_bits_end_with_the_stop,
+          a_block_may_be_taken_twice_between_stops, a_stack_word_pins_for_one_epoch, a_word_one_past_the_end_pins,
+          counted_words_keep_and_their_absence_frees, increments_come_before_decisions,
           numbers_that_become_addresses_are_not_counted, deaths_read_the_shadow_not_memory, the_cascade_stops_at_pins,
           a_stale_word_does_not_revive_the_dying, words_of_objects_that_cross_pages_are_seen,
           root_objects_are_never_candidates, freed_cells_that_are_counted_get_no_tenant,
           children_of_the_freed_are_lowered_by_a_stop, freed_objects_in_a_cascade_settle_later,
           what_counts_nothing_is_free_at_once, large_objects_are_counted_and_freed, cycles_wait_for_the_trace,
-          counts_stick_until_the_trace, a_trace_forgets_what_was_dying_and_freed, stacks_without_room_lose_nothing,
-          targets_of_words_without_a_shadow_are_stuck, blocks_that_are_empty_go_back)
+          counts_stick_until_the_trace, the_cascade_leaves_stuck_counts_alone, a_trace_forgets_what_was_dying_and_freed,
+          stacks_without_room_lose_nothing, targets_of_words_without_a_shadow_are_stuck, blocks_that_are_empty_go_back)

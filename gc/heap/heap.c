@@ -7,7 +7,9 @@
 #define HAND_OUT_BYTES 4096
 
 /* Less than this is not worth a system call. */
+/* Less than a megabyte, or an eighth of what is committed, is not worth returning. */
 #define TRIM_LEAST_BYTES ((size_t)1 << 20)
+#define TRIM_LEAST_PART  8
 
 static bool take_initial(struct gc__heap *heap, size_t initial_bytes) {
   uint32_t count = (uint32_t)(gc__round_up(initial_bytes, GC__BLOCK_BYTES) / GC__PAGE_BYTES);
@@ -142,9 +144,11 @@ void gc__heap_trim(struct gc__heap *heap) {
   size_t handed = gc__word_peek(&heap->handed_since_bytes);
   size_t allowed = gc__word_peek(&heap->allowance_bytes) + gc__word_peek(&heap->old_room_bytes);
   size_t wanted = allowed > handed ? allowed - handed : 0;
-  size_t free_bytes = heap->pages.dirty_free_pages * GC__PAGE_BYTES;
   if (wanted < heap->initial_bytes) wanted = heap->initial_bytes;
-  if (free_bytes < wanted + TRIM_LEAST_BYTES) return;
-  size_t pages = gc__pages_discard(&heap->pages, (free_bytes - wanted) / 2 / GC__PAGE_BYTES);
+  size_t free_bytes = heap->pages.dirty_free_pages * GC__PAGE_BYTES;
+  size_t least = gc__word_peek(&heap->budget->used_bytes) / TRIM_LEAST_PART;
+  if (least < TRIM_LEAST_BYTES) least = TRIM_LEAST_BYTES;
+  if (free_bytes < wanted + least || heap->pages.idle_pages * GC__PAGE_BYTES < least) wanted = free_bytes;
+  size_t pages = gc__pages_discard_idle(&heap->pages, wanted / GC__PAGE_BYTES);
   gc__word_add(&heap->returned_bytes, pages * GC__PAGE_BYTES);
 }

@@ -93,8 +93,8 @@ void gc__heap_end_count(struct gc__heap *heap, bool is_full);
 /* Lengthens the span for that many pages in a row. Lock held. False: no memory. */
 bool gc__heap_grow(struct gc__heap *heap, uint32_t page_count, uint32_t alignment_pages);
 
-/* Gives free memory beyond what the allowance may use back to the system, half of the excess at a time, so that a
- * steady program keeps what it uses while one past its peak shrinks within a few collections. */
+/* Gives free memory that was idle since the last time, beyond what the allowance may use, back to the system, half of
+ * it at a time: a steady program keeps what it uses, while one past its peak shrinks within a few collections. */
 void gc__heap_trim(struct gc__heap *heap);
 
 /* Which of 64 liveness bytes are those of old objects, or of cells that must stay for another reason: a bit each. */

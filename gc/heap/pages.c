@@ -145,6 +145,7 @@ static bool charge(struct gc__pages *pages, uint32_t first, uint32_t count, size
     if (gc__budget_take(pages->space->budget, (count - dirty) * GC__PAGE_BYTES)) {
       set_dirty(pages->space, first, count, true);
       pages->dirty_free_pages -= dirty;
+      if (pages->idle_pages > pages->dirty_free_pages) pages->idle_pages = pages->dirty_free_pages;
       *dirty_pages = dirty;
       return true;
     }
@@ -240,6 +241,7 @@ static size_t discard_in_run(struct gc__pages *pages, uint32_t first, uint32_t c
     page = stop;
   }
   pages->dirty_free_pages -= done;
+  if (pages->idle_pages > pages->dirty_free_pages) pages->idle_pages = pages->dirty_free_pages;
   gc__budget_give(space->budget, done * GC__PAGE_BYTES);
   return done;
 }
@@ -249,6 +251,14 @@ size_t gc__pages_discard(struct gc__pages *pages, size_t count) {
   for (unsigned bin = GC__RUN_BIN_COUNT; bin-- > 0 && done < count && pages->dirty_free_pages;)
     for (uint32_t run = pages->bins[bin]; run != GC__NONE && done < count; run = run_at(pages, run)->next)
       done += discard_in_run(pages, run, run_at(pages, run)->page_count, count - done);
+  return done;
+}
+
+size_t gc__pages_discard_idle(struct gc__pages *pages, size_t kept_pages) {
+  size_t free_pages = pages->dirty_free_pages, idle = pages->idle_pages;
+  if (free_pages < kept_pages + idle) idle = free_pages > kept_pages ? free_pages - kept_pages : 0;
+  size_t done = gc__pages_discard(pages, idle / 2);
+  pages->idle_pages = pages->dirty_free_pages;
   return done;
 }
 

@@ -176,6 +176,16 @@ static void free_a_lot(void) {
   ck_assert_uint_eq(heap->pages.dirty_free_pages * GC__PAGE_BYTES, (size_t)32 << 20);
 }
 
+/* Cycles that use up all free memory, which sweeping gives back at their end. */
+START_TEST(memory_in_use_is_kept) {
+  heap_fixture_open(&fixture, 1);
+  heap->allowance_bytes = (size_t)1 << 20;
+  for (int i = 0; i < 5; i++) free_a_lot();
+  ck_assert_uint_eq(heap->returned_bytes, 0);
+  heap_fixture_close(&fixture);
+}
+END_TEST
+
 START_TEST(excess_memory_is_returned_by_halves) {
   heap_fixture_open(&fixture, 1);
   free_a_lot();
@@ -203,7 +213,7 @@ END_TEST
 START_TEST(a_finished_sweep_trims) {
   heap_fixture_open(&fixture, 1);
   free_a_lot();
-  for (int i = 0; i < 4096; i++) heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, 8192);
+  for (int i = 0; i < 100; i++) heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, 8192); /* the rest was idle */
   gc__local_close(heap, fixture.locals[0]);
   heap->allowance_bytes = 0;
   heap_fixture_trace(&fixture, NULL, 0);
@@ -218,4 +228,5 @@ END_TEST
 UNIT_MAIN("heap/heap", an_open_heap_is_empty, initial_memory_is_taken_and_kept,
           a_heap_that_cannot_be_opened_leaves_nothing, epochs_start_over_and_revive_nothing,
           renumbering_keeps_what_is_live_and_young, stamps_start_over_and_revive_nothing, growth_is_counted,
-          the_reservation_bounds_growth, excess_memory_is_returned_by_halves, a_finished_sweep_trims)
+          the_reservation_bounds_growth, memory_in_use_is_kept, excess_memory_is_returned_by_halves,
+          a_finished_sweep_trims)

@@ -18,6 +18,7 @@ enum table {
   BLACK_PAGES,
   DIRTY_PAGES,
   TRACKED,
+  ARMED,
   OPEN_BLOCKS,
   CARDS,
   CARD_BLOCKS,
@@ -35,6 +36,7 @@ static const size_t chunk_table_bytes[TABLE_COUNT] = {
     [BLACK_PAGES] = GC__CHUNK_BYTES / GC__PAGE_BYTES,
     [DIRTY_PAGES] = GC__CHUNK_BYTES / GC__PAGE_BYTES / 8,
     [TRACKED] = GC__CHUNK_BLOCKS / 8,
+    [ARMED] = GC__CHUNK_BLOCKS / 8,
     [OPEN_BLOCKS] = GC__CHUNK_BLOCKS * sizeof(uint32_t),
     [CARDS] = GC__CHUNK_BYTES / GC__CARD_BYTES,
     [CARD_BLOCKS] = GC__CHUNK_BLOCKS,
@@ -55,6 +57,7 @@ static bool reserve_tables(struct gc__space *space, size_t reserve_bytes) {
   space->black_pages = (uint8_t *)space->tables[BLACK_PAGES].start;
   space->dirty_pages = (void *)space->tables[DIRTY_PAGES].start;
   space->tracked = (void *)space->tables[TRACKED].start;
+  space->armed = (void *)space->tables[ARMED].start;
   space->open_blocks = (void *)space->tables[OPEN_BLOCKS].start;
   space->cards = (uint8_t *)space->tables[CARDS].start;
   space->card_blocks = (uint8_t *)space->tables[CARD_BLOCKS].start;

@@ -85,6 +85,7 @@ struct gc__space {
   uint32_t *run_heads;                /* a page: number of its run's first page, plus 1; 0: in no run */
   struct gc__run *runs;               /* a page */
   uint32_t *tracked;                  /* a chunk, a bit a block: [log.covered] */
+  uint32_t *armed;                    /* likewise: pages of it may be armed (heap/write_log.h) */
   uint32_t *open_blocks;              /* a block: room for the list of heap/write_log.h */
   uint8_t *cards, *card_blocks;       /* a card, a block: not 0: gc_write stored there. If has_cards */
   uint8_t *black_pages;               /* a page: the epoch in which a false root word hit it while it was free */
@@ -92,7 +93,7 @@ struct gc__space {
   bool has_cards;
   struct gc__counts *counts; /* more tables, of a mode that counts, or NULL: heap/counts.h */
   struct gc__budget *budget;
-  struct gc__region tables[12]; /* the memory of the tables above, in their order */
+  struct gc__region tables[13]; /* the memory of the tables above, in their order */
 };
 
 /* Reserves addresses for at most reserve_bytes of objects, less if the system grants less. False: not even a little. */

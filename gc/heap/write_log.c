@@ -56,23 +56,36 @@ void gc__log_open_block(struct gc__heap *heap, uint32_t block) {
     gc__flag_set(&heap->log.open_count, heap->log.open_count + 1);
   }
   if (!gc__log_is_tracked(space, block)) return;
-  space->tracked[block / GC__CHUNK_BLOCKS] &= ~(UINT32_C(1) << block % GC__CHUNK_BLOCKS);
+  uint32_t bit = UINT32_C(1) << block % GC__CHUNK_BLOCKS;
+  space->tracked[block / GC__CHUNK_BLOCKS] &= ~bit;
+  if (!(space->armed[block / GC__CHUNK_BLOCKS] & bit)) return;
+  space->armed[block / GC__CHUNK_BLOCKS] &= ~bit;
   struct gc__range range = watched_range(heap, (size_t)block * GC__BLOCK_PAGES, GC__BLOCK_PAGES);
   if (range.start < range.end) gc__watch_open_pages(&heap->log.watch, range);
 }
 
+/* Sets the bits of blocks [block, end), a word at a time. */
+static void set_blocks(uint32_t *chunks, size_t block, size_t end) {
+  while (block < end) {
+    size_t next = gc__round_down(block, GC__CHUNK_BLOCKS) + GC__CHUNK_BLOCKS;
+    uint32_t bits = UINT32_MAX << block % GC__CHUNK_BLOCKS;
+    if (next > end) bits &= UINT32_MAX >> (next - end);
+    chunks[block / GC__CHUNK_BLOCKS] |= bits;
+    block = next;
+  }
+}
+
 void gc__log_cover(struct gc__heap *heap, uint32_t first_page, uint32_t page_count) {
-  struct gc__space *space = &heap->space;
-  if (!heap->log.is_on) return;
-  uint32_t last_block = (first_page + page_count - 1) / GC__BLOCK_PAGES;
-  for (uint32_t block = first_page / GC__BLOCK_PAGES; block <= last_block; block++)
-    space->tracked[block / GC__CHUNK_BLOCKS] |= UINT32_C(1) << block % GC__CHUNK_BLOCKS;
+  size_t end = (first_page + page_count - 1) / GC__BLOCK_PAGES + 1;
+  if (heap->log.is_on) set_blocks(heap->space.tracked, first_page / GC__BLOCK_PAGES, end);
 }
 
 void gc__log_track(struct gc__heap *heap, uint32_t first_page, uint32_t page_count) {
   struct gc__log *log = &heap->log;
   if (!log->is_on) return;
   gc__log_cover(heap, first_page, page_count);
+  if (log->is_resting) return;
+  set_blocks(heap->space.armed, first_page / GC__BLOCK_PAGES, (first_page + page_count - 1) / GC__BLOCK_PAGES + 1);
   struct gc__range range = watched_range(heap, first_page, page_count);
   if (range.start != log->arming.end) {
     gc__log_arm(heap);
@@ -155,6 +168,7 @@ static void take_pages(struct gc__heap *heap, struct taking *taking) {
     struct gc__range range = watched_range(heap, block * GC__BLOCK_PAGES, (after - block) * GC__BLOCK_PAGES);
     uintptr_t start = space->base + block * GC__BLOCK_BYTES; /* may lie behind all that is watched */
     struct gc__range rest = {start < range.end ? range.end : start, space->base + after * GC__BLOCK_BYTES};
+    set_blocks(space->armed, block, after);
     if (range.start < range.end) take_watched(heap, range, taking);
     if (rest.start < rest.end) tell_pages(taking, rest);
   }

@@ -207,6 +207,32 @@ START_TEST(whatever_is_tracked_is_armed) {
 }
 END_TEST
 
+/* While the log rests nothing is armed, so that all of it counts as written at the next take, and notes writes again.
+ */
+START_TEST(a_resting_log_arms_nothing_and_loses_nothing) {
+  for (unsigned i = 0; i < COUNT_OF(sources); i++) {
+    if (!open_fixture(sources[i])) continue;
+    heap->log.is_resting = true;
+    unsigned count = make_old_blocks(5, 2048);
+    for (unsigned k = 0; k < count; k++) {
+      uint32_t block = heap_fixture_block_of(&fixture, cells[k]);
+      ck_assert(heap->space.blocks[block].is_open || gc__log_is_tracked(&heap->space, block));
+      ck_assert_uint_eq(heap->space.armed[block / GC__CHUNK_BLOCKS] >> block % GC__CHUNK_BLOCKS & 1, 0);
+      write_word(cells[k]);
+    }
+    heap->log.is_resting = false;
+    for (int takes = 0; takes < 2; takes++) {
+      take();
+      for (unsigned k = 0; k < count; k++)
+        require(is_told(cells[k]) || heap->space.blocks[heap_fixture_block_of(&fixture, cells[k])].is_open);
+      if (is_exact(sources[i])) take();
+      for (unsigned k = 0; k < count; k++) write_word(cells[k]);
+    }
+    heap_fixture_close(&fixture);
+  }
+}
+END_TEST
+
 START_TEST(a_large_object_that_grows_is_covered) {
   for (unsigned i = 0; i < COUNT_OF(sources); i++) {
     if (!open_fixture(sources[i])) continue;
@@ -357,5 +383,5 @@ END_TEST
 UNIT_MAIN("heap/write_log", each_source_opens_or_says_what_is_missing, without_memory_none_opens,
           a_heap_without_a_log_tracks_nothing, blocks_are_open_while_cells_are_handed_out,
           an_opened_block_is_tracked_no_more, only_what_was_written_is_told, whatever_is_tracked_is_armed,
-          a_large_object_that_grows_is_covered, expected_pages_take_system_calls, what_is_not_watched_counts_as_written,
-          no_write_is_forgotten)
+          a_resting_log_arms_nothing_and_loses_nothing, a_large_object_that_grows_is_covered,
+          expected_pages_take_system_calls, what_is_not_watched_counts_as_written, no_write_is_forgotten)

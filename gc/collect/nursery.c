@@ -17,8 +17,9 @@
 #define FIRST_REST   4
 #define LONGEST_REST 64
 
-/* Full collections that take no longer are as good as minor ones. */
-#define SHORT_NS UINT64_C(2000000)
+/* Full collections that take no longer, or not much longer than minor ones, are as good as these. */
+#define SHORT_NS    UINT64_C(2000000)
+#define SHORT_TIMES 4
 
 /* What a full collection is expected to take before there was one: 8 ns for 32 bytes. */
 #define EXPECTED_BYTES_PER_NS 4
@@ -32,15 +33,17 @@ static uint64_t predict_ns(const struct gc__nursery_sample *sample) {
 
 /* How many times as much as full collections, for a byte allocated, noticing and rereading what was written costs.
  * Where full ones are short all of a minor collection counts: generations are there for pauses that nobody would have.
+ * One pause may be long because another process had the processor, so that it takes two of them to say so.
  */
 static unsigned relative_cost(const struct gc__nursery *nursery, const struct gc__nursery_sample *sample) {
   uint64_t full_ns = nursery->full_ns ? nursery->full_ns : sample->live_bytes / EXPECTED_BYTES_PER_NS;
-  uint64_t cost_ns = (uint64_t)sample->written_pages * (FAULT_NS + PAGE_NS);
-  if (nursery->full_ns && nursery->full_ns <= SHORT_NS && cost_ns < sample->pause_ns) cost_ns = sample->pause_ns;
-  double cost = (double)cost_ns * (double)nursery->full_room_bytes;
   double full_cost = (double)full_ns * (double)sample->handed_bytes;
   if (full_cost <= 0) return 0;
-  return cost >= full_cost * COSTLY_MOST ? COSTLY_MOST : (unsigned)(cost / full_cost);
+  double share = (double)nursery->full_room_bytes / full_cost;
+  double cost = (double)sample->written_pages * (FAULT_NS + PAGE_NS) * share;
+  if (cost >= 1) return cost >= COSTLY_MOST ? COSTLY_MOST : (unsigned)cost;
+  bool is_full_short = nursery->full_ns <= SHORT_NS || nursery->full_ns <= sample->pause_ns * SHORT_TIMES;
+  return nursery->full_ns && is_full_short && (double)sample->pause_ns * share >= 1 ? COSTLY_MOST / 2 : 0;
 }
 
 /* A collection that somebody asked for before its time measures nothing. */
@@ -49,7 +52,10 @@ static void judge(struct gc__nursery *nursery, const struct gc__nursery_sample *
   bool is_measure = !nursery->has_rested && sample->handed_bytes >= nursery->bytes / 2;
   nursery->has_rested = false;
   if (!is_measure) return;
-  if (!cost) nursery->costly_minors = nursery->next_rest = 0;
+  if (!cost) {
+    nursery->costly_minors = 0;
+    nursery->next_rest /= 2;
+  }
   nursery->costly_minors += cost;
   if (nursery->costly_minors < COSTLY_MOST) return;
   nursery->costly_minors = 0;

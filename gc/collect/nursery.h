@@ -13,6 +13,8 @@
  * it costs more, for a byte allocated, than full collections do. Then only full ones are made for a while, with the
  * headroom of the mark-sweep mode, and no page is armed. The same holds where full collections are short and cost less:
  * two threads that keep their last 4,000 objects each allocated 6 million a second in generations, 13 million without.
+ * Short is also what takes no more than four minor ones: threads that hand over objects of a heap of 20 MiB, nearly all
+ * of which survive their first collection, took 2.8 times as long with minor pauses of 2 ms as with full ones of 4.
  */
 #ifndef GC_COLLECT_NURSERY_H
 #define GC_COLLECT_NURSERY_H

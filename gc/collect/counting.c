@@ -25,7 +25,8 @@ static bool open_objects(struct gc__objects *objects, struct gc__budget *budget)
 }
 
 bool gc__counting_open(struct gc__counting *counting, struct gc__heap *heap, bool interior_in_heap) {
-  *counting = (struct gc__counting){.heap = heap, .interior_in_heap = interior_in_heap, .current = GC__NO_OBJECT};
+  *counting = (struct gc__counting){
+      .heap = heap, .interior_in_heap = interior_in_heap, .current = GC__NO_OBJECT, .released_block = GC__NONE};
   if (open_objects(&counting->promoted, heap->budget) && open_objects(&counting->dying, heap->budget)) return true;
   gc__counting_close(counting);
   return false;
@@ -38,10 +39,6 @@ void gc__counting_close(struct gc__counting *counting) {
 
 /* ---- Objects ---- */
 
-struct gc__place gc__counting_place(const struct gc__counting *counting, size_t granule) {
-  return gc__space_place(&counting->heap->space, granule * GC__GRANULE_BYTES);
-}
-
 void gc__counting_promote(struct gc__counting *counting, size_t granule, uint8_t byte) {
   struct gc__counts *counts = &counting->heap->counts;
   struct gc__place place = gc__counting_place(counting, granule);
@@ -50,7 +47,8 @@ void gc__counting_promote(struct gc__counting *counting, size_t granule, uint8_t
   counting->figures.promoted_bytes += place.bytes;
   gc__word_poke(&counts->old_bytes, counts->old_bytes + place.bytes);
   if (place.kind == GC__KIND_LEAF) return;
-  if (!gc__objects_push(&counting->promoted, granule)) gc__page_set_add(&counts->sets[GC__SET_UNSYNCED], granule);
+  if (!gc__objects_push(&counting->promoted, gc__object_ref_of(place)))
+    gc__page_set_add(&counts->sets[GC__SET_UNSYNCED], granule);
 }
 
 static void note_stuck(struct gc__counting *counting, size_t granule) {
@@ -89,17 +87,23 @@ void gc__counting_note(struct gc__counting *counting, size_t *shadow, size_t val
   }
 }
 
-void gc__counting_release(struct gc__counting *counting, size_t granule) {
+void gc__counting_settle(struct gc__counting *counting) {
   struct gc__heap *heap = counting->heap;
-  struct gc__place place = gc__counting_place(counting, granule);
-  gc__word_add(&heap->counts.old_bytes, -place.bytes);
+  if (counting->released_block != GC__NONE) gc__block_note_freed(heap, counting->released_block);
+  if (counting->released_bytes) gc__word_add(&heap->counts.old_bytes, -counting->released_bytes);
+  counting->released_block = GC__NONE;
+  counting->released_bytes = 0;
+}
+
+void gc__counting_release(struct gc__counting *counting, struct gc__place place) {
+  struct gc__heap *heap = counting->heap;
   if (!place.is_large) {
-    gc__byte_poke(&heap->space.live[granule], 0);
-    gc__block_note_freed(heap, (uint32_t)(granule / GC__BLOCK_GRANULES));
+    gc__counting_release_cell(counting, place.granule, place.bytes);
     return;
   }
+  counting->released_bytes += place.bytes;
   gc__lock_take(&heap->lock);
-  gc__large_release(heap, (uint32_t)(granule / GC__PAGE_GRANULES));
+  gc__large_release(heap, (uint32_t)(place.granule / GC__PAGE_GRANULES));
   gc__lock_give(&heap->lock);
 }
 

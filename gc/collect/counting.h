@@ -22,7 +22,21 @@
 #include "collect/roots.h"
 #include "heap/heap.h"
 
-/* First granules of objects, a stack. Memory comes from reserved addresses. */
+/* An object as the stacks hold it: its first granule, above the granules of its cell; 0: it is large. */
+#define GC__OBJECT_LOG2 10u
+_Static_assert(GC__SHAPE_GRANULES < 1u << GC__OBJECT_LOG2, "the length of a cell has room");
+
+static GC__INLINE size_t gc__object_ref(size_t granule, size_t cell_granules) {
+  return granule << GC__OBJECT_LOG2 | cell_granules;
+}
+static GC__INLINE size_t gc__object_granule(size_t ref) {
+  return ref >> GC__OBJECT_LOG2;
+}
+static inline size_t gc__object_ref_of(struct gc__place place) {
+  return gc__object_ref(place.granule, place.is_large ? 0 : place.bytes / GC__GRANULE_BYTES);
+}
+
+/* Objects, a stack. Memory comes from reserved addresses. */
 struct gc__objects {
   size_t *items;
   size_t count, room;
@@ -32,9 +46,9 @@ struct gc__objects {
 bool gc__objects_grow(struct gc__objects *objects);
 
 /* False: no memory. */
-static GC__INLINE bool gc__objects_push(struct gc__objects *objects, size_t granule) {
+static GC__INLINE bool gc__objects_push(struct gc__objects *objects, size_t ref) {
   if (GC__UNLIKELY(objects->count == objects->room) && !gc__objects_grow(objects)) return false;
-  objects->items[objects->count++] = granule;
+  objects->items[objects->count++] = ref;
   return true;
 }
 
@@ -50,10 +64,13 @@ struct gc__count_figures {
 struct gc__counting {
   struct gc__heap *heap;
   bool interior_in_heap;
-  struct gc__objects promoted; /* to be synced: [count.sync]; in a trace, to be scanned */
-  struct gc__objects dying;    /* their shadow is to be consumed. Between stops: by who holds the cascade's lock */
-  size_t current, current_at; /* one of these that is half consumed: object and next word, by offsets; SIZE_MAX: none */
-  volatile size_t has_dying;  /* somebody should run the cascade */
+  struct gc__objects promoted;    /* to be synced: [count.sync]; in a trace, to be scanned */
+  struct gc__objects dying;       /* their shadow is to be consumed. Between stops: by who holds the cascade's lock */
+  size_t current;                 /* one of these that is half consumed: its first granule; SIZE_MAX: none */
+  size_t current_at, current_end; /* its words that come next, by their offsets */
+  size_t released_bytes;          /* not subtracted from old_bytes yet */
+  uint32_t released_block;        /* in which a cell became free, not noted yet; GC__NONE */
+  volatile size_t has_dying;      /* somebody should run the cascade */
   volatile unsigned cascade_lock;
   size_t stuck_objects;                  /* that became stuck since the last trace, dead ones included */
   size_t stuck_bytes, stuck_again_bytes; /* by that trace itself */
@@ -93,7 +110,14 @@ static GC__INLINE size_t gc__counting_resolve(const struct gc__counting *countin
   return granule;
 }
 
-struct gc__place gc__counting_place(const struct gc__counting *counting, size_t granule);
+/* The place of the cell or run that starts there. */
+static GC__INLINE struct gc__place gc__counting_place(const struct gc__counting *counting, size_t granule) {
+  const struct gc__space *space = &counting->heap->space;
+  struct gc__block_entry entry = gc__entry_at(space, granule / GC__BLOCK_GRANULES);
+  size_t cell_granules = entry.shape & GC__SHAPE_GRANULES;
+  if (GC__UNLIKELY(!cell_granules)) return gc__space_place(space, granule * GC__GRANULE_BYTES);
+  return (struct gc__place){granule, cell_granules * GC__GRANULE_BYTES, gc__entry_kind(entry), false};
+}
 
 /* A young object becomes an old one with this byte; its words will be synced. */
 void gc__counting_promote(struct gc__counting *counting, size_t granule, uint8_t byte);
@@ -108,8 +132,18 @@ void gc__counting_stick(struct gc__counting *counting, size_t granule);
  * memory, the object is stuck. */
 void gc__counting_note(struct gc__counting *counting, size_t *shadow, size_t value, size_t target);
 
-/* The cell or run is free from now on: its shadow is 0. */
-void gc__counting_release(struct gc__counting *counting, size_t granule);
+/* The cell or run is free from now on: its shadow is 0. The heap is told of a cell by gc__counting_settle at the
+ * latest: neighbours often die together, and telling takes an atomic operation. */
+void gc__counting_release(struct gc__counting *counting, struct gc__place place);
+void gc__counting_settle(struct gc__counting *counting);
+
+static GC__INLINE void gc__counting_release_cell(struct gc__counting *counting, size_t granule, size_t bytes) {
+  uint32_t block = (uint32_t)(granule / GC__BLOCK_GRANULES);
+  if (GC__UNLIKELY(block != counting->released_block)) gc__counting_settle(counting);
+  counting->released_bytes += bytes;
+  counting->released_block = block;
+  gc__byte_poke(&counting->heap->space.live[granule], 0);
+}
 
 /* Calls fn with each root word that lies in the heap's addresses or just behind them; not with words in objects. */
 void gc__counting_each_root(struct gc__counting *counting, const struct gc__roots *roots,

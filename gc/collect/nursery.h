@@ -45,6 +45,7 @@ struct gc__nursery {
   unsigned next_rest;      /* how many it will be the next time: each rest is twice as long as the one before */
   bool has_rested;         /* the next minor collection also sees what was written meanwhile: it is no measure */
   unsigned trace_scale;    /* refcount mode: times full_room_bytes; 0: nothing was traced yet */
+  size_t old_bytes;        /* refcount mode: old objects after the last epoch */
   bool is_tight;           /* memory is short: the next collection is a full one */
 };
 

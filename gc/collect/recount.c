@@ -29,8 +29,9 @@ static void clear_shadow(struct gc__counting *counting, size_t granule, size_t b
 }
 
 static void drop_object(struct gc__counting *counting, size_t granule) {
-  clear_shadow(counting, granule, gc__counting_place(counting, granule).bytes);
-  gc__counting_release(counting, granule);
+  struct gc__place place = gc__counting_place(counting, granule);
+  clear_shadow(counting, granule, place.bytes);
+  gc__counting_release(counting, place);
 }
 
 /* Live ones have count 0 from now on and are not marked; the others, and black cells, are free. */
@@ -89,8 +90,9 @@ static void mark(struct gc__counting *counting, size_t granule) {
   uint8_t *live = &counting->heap->space.live[granule];
   if (*live & GC__COUNT_MARKED) return;
   *live |= GC__COUNT_MARKED;
-  if (gc__counting_place(counting, granule).kind == GC__KIND_LEAF) return;
-  if (gc__objects_push(&counting->promoted, granule)) return;
+  struct gc__place place = gc__counting_place(counting, granule);
+  if (place.kind == GC__KIND_LEAF) return;
+  if (gc__objects_push(&counting->promoted, gc__object_ref_of(place))) return;
   *live |= WAITING;
   gc__page_set_add(&counting->heap->counts.sets[GC__SET_UNSYNCED], granule);
 }
@@ -110,32 +112,69 @@ static void reach(struct gc__counting *counting, size_t granule) {
   mark(counting, granule);
 }
 
-GC__UNINSTRUMENTED static void count_words(struct gc__counting *counting, size_t granule) {
+/* Words that lead into the heap wait until what they name has come into the cache, as a marker's candidates do
+ * (collect/trace.h). */
+#define WORDS_MOST 64u
+
+struct words {
+  struct gc__counting *counting;
+  unsigned oldest, count;
+  struct {
+    size_t *shadow, value, target;
+  } items[WORDS_MOST];
+};
+
+static void count_word(struct gc__counting *counting, size_t *shadow, size_t value, size_t target) {
+  bool is_start = value - counting->heap->space.base == target * GC__GRANULE_BYTES;
+  if (*shadow) *shadow = 0;
+  if (!is_given(counting, target) || (!counting->interior_in_heap && !is_start)) return;
+  reach(counting, target);
+  gc__counting_note(counting, shadow, value, target);
+}
+
+static void count_oldest(struct words *words) {
+  unsigned at = words->oldest;
+  words->oldest = (at + 1) % WORDS_MOST;
+  words->count--;
+  count_word(words->counting, words->items[at].shadow, words->items[at].value, words->items[at].target);
+}
+
+static GC__INLINE void add_word(struct words *words, size_t *shadow, size_t value, size_t target) {
+  const struct gc__heap *heap = words->counting->heap;
+  const char *object = gc__space_address(&heap->space, target);
+  GC__PREFETCH(&heap->space.live[target]);
+  GC__PREFETCH(object);
+  GC__PREFETCH(gc__shadow_at(&heap->counts.shadow, object));
+  if (words->count == WORDS_MOST) count_oldest(words);
+  unsigned at = (words->oldest + words->count++) % WORDS_MOST;
+  words->items[at].shadow = shadow;
+  words->items[at].value = value;
+  words->items[at].target = target;
+}
+
+GC__UNINSTRUMENTED static void count_words(struct words *words, size_t granule) {
+  struct gc__counting *counting = words->counting;
   const struct gc__space *space = &counting->heap->space;
   struct gc__place place = gc__counting_place(counting, granule);
   const volatile size_t *word = (const volatile size_t *)(const void *)gc__space_address(space, granule);
   for (const volatile size_t *end = word + place.bytes / sizeof *word; word < end; word++) {
     size_t value = *word, *shadow = gc__shadow_at(&counting->heap->counts.shadow, (const void *)word);
     size_t target = gc__counting_cell(counting, value);
-    bool is_start = value - space->base == target * GC__GRANULE_BYTES;
-    if (target != GC__NO_OBJECT && (!is_given(counting, target) || (!counting->interior_in_heap && !is_start)))
-      target = GC__NO_OBJECT;
-    if (*shadow) *shadow = 0;
-    if (target == GC__NO_OBJECT) continue;
-    reach(counting, target);
-    gc__counting_note(counting, shadow, value, target);
+    if (GC__UNLIKELY(target != GC__NO_OBJECT)) add_word(words, shadow, value, target);
+    else if (*shadow) *shadow = 0;
   }
 }
 
 static bool count_waiting(void *argument, size_t granule) {
-  struct gc__counting *counting = argument;
+  struct words *words = argument;
+  struct gc__counting *counting = words->counting;
   uint8_t *live = counting->heap->space.live + granule;
   for (size_t at = 0; at < GC__PAGE_GRANULES; at += 64) {
     uint64_t waiting = gc__bytes_masked_equal(live + at, GC__COUNT_MARKED | GC__STATE_MASK, WAITING);
     for (; waiting; waiting &= waiting - 1) {
       size_t bit = at + gc__lowest_bit(waiting);
       live[bit] &= (uint8_t)~GC__STATE_MASK;
-      count_words(counting, granule + bit);
+      count_words(words, granule + bit);
     }
   }
   return false;
@@ -143,10 +182,12 @@ static bool count_waiting(void *argument, size_t granule) {
 
 static void drain_marked(struct gc__counting *counting) {
   struct gc__page_set *unsynced = &counting->heap->counts.sets[GC__SET_UNSYNCED];
-  for (;;) {
-    while (counting->promoted.count) count_words(counting, counting->promoted.items[--counting->promoted.count]);
-    if (!unsynced->count) return;
-    gc__page_set_take(unsynced, count_waiting, counting);
+  struct gc__objects *marked = &counting->promoted;
+  struct words words = {.counting = counting};
+  while (marked->count || words.count || unsynced->count) {
+    if (marked->count) count_words(&words, gc__object_granule(marked->items[--marked->count]));
+    else if (words.count) count_oldest(&words);
+    else gc__page_set_take(unsynced, count_waiting, &words);
   }
 }
 
@@ -209,5 +250,6 @@ void gc__counting_recount(struct gc__counting *counting, const struct gc__roots 
   gc__counting_each_root_object(counting, true, reach);
   drain_marked(counting);
   each_counted(counting, settle_traced);
+  gc__counting_settle(counting);
   counting->stuck_again_bytes = counting->stuck_bytes;
 }

@@ -12,6 +12,17 @@
 #define STUCK_SHARE 4
 #define STUCK_BYTES ((size_t)1 << 20)
 
+/* [refcount.nursery]; and what an epoch takes for an object that survived and for a page that was written, by which it
+ * is chosen: times that were measured would say how busy the machine is. */
+#define FIRST_BYTES   ((size_t)4 << 20)
+#define LEAST_BYTES   ((size_t)2 << 20)
+#define MOST_BYTES    ((size_t)32 << 20)
+#define PAUSE_NS      UINT64_C(3000000)
+#define SURVIVOR_NS   15
+#define PAGE_NS       4000
+#define MANY_SHARE    5
+#define WRITTEN_SHARE 16
+
 static size_t grown_bytes(const struct gc__collector *collector) {
   size_t old_bytes = gc__word_peek(&collector->heap.counts.old_bytes), before = collector->nursery.full_live_bytes;
   return old_bytes > before ? old_bytes - before : 0;
@@ -39,25 +50,35 @@ static void collect_counts(struct gc__collector *collector, bool is_full) {
   gc__collector_count(collector, is_full);
 }
 
-/* What growth made due tells whether growth was worth a trace; one that was asked for tells nothing. */
+/* What growth made due tells whether growth was worth a trace; one that was asked for long before tells nothing. */
 static void note_trace(struct gc__collector *collector) {
   struct gc__nursery *nursery = &collector->nursery;
   const struct gc__collection *last = &collector->last;
-  size_t before = nursery->full_live_bytes;
+  size_t before = nursery->full_live_bytes, room = nursery->full_room_bytes;
   size_t grown = last->old_before_bytes > before ? last->old_before_bytes - before : 0;
-  bool was_due = grown >= nursery->full_room_bytes;
-  if (!nursery->trace_scale || last->traced_bytes >= grown / WORTH_SHARE) nursery->trace_scale = 1;
-  else if (was_due && nursery->trace_scale < SCALE_MOST) nursery->trace_scale *= 2;
+  size_t worth = (grown > room / WORTH_SHARE ? grown : room / WORTH_SHARE) / WORTH_SHARE;
+  if (!nursery->trace_scale || last->traced_bytes > worth) nursery->trace_scale = 1;
+  else if (grown >= room && nursery->trace_scale < SCALE_MOST) nursery->trace_scale *= 2;
 }
 
+/* What is allocated between two epochs: [refcount.nursery] in refcount.h. */
 static void note_epoch(struct gc__collector *collector) {
+  struct gc__nursery *nursery = &collector->nursery;
   const struct gc__collection *last = &collector->last;
-  struct gc__nursery_sample sample = {.pause_ns = last->pause_ns,
-                                      .handed_bytes = last->handed_bytes,
-                                      .survived_bytes = last->counts.marked_bytes,
-                                      .survived_objects = last->counts.marked_objects,
-                                      .written_pages = last->written_pages};
-  if (!last->is_full) gc__nursery_note(&collector->nursery, &sample);
+  size_t survived = last->counts.marked_bytes, before = nursery->old_bytes;
+  size_t grown = last->live_bytes > before ? last->live_bytes - before : 0;
+  nursery->old_bytes = last->live_bytes;
+  if (!nursery->bytes) nursery->bytes = nursery->wanted_bytes ? nursery->wanted_bytes : FIRST_BYTES;
+  if (last->is_full || nursery->wanted_bytes || last->handed_bytes < nursery->bytes / 2) return;
+  uint64_t survivors_ns = last->counts.marked_objects * SURVIVOR_NS, pages_ns = last->written_pages * PAGE_NS;
+  bool die_soon = survived > last->handed_bytes / MANY_SHARE && grown < survived / 2 && pages_ns < PAUSE_NS;
+  bool are_all_written = pages_ns > PAUSE_NS && last->written_pages * GC__PAGE_BYTES > last->live_bytes / WRITTEN_SHARE;
+  bool is_short = (survivors_ns + pages_ns) * 3 < PAUSE_NS, is_long = survivors_ns + pages_ns > PAUSE_NS;
+  if (die_soon || is_short || are_all_written) {
+    if (nursery->bytes < MOST_BYTES) nursery->bytes *= 2;
+  } else if (is_long && nursery->bytes > LEAST_BYTES) {
+    nursery->bytes /= 2;
+  }
 }
 
 static void pace_counts(struct gc__collector *collector, unsigned threads, size_t room_bytes) {

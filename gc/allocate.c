@@ -94,14 +94,18 @@ static void *fail(const struct request *request) {
   return NULL;
 }
 
-/* What is dying is freed by who allocates: for each piece of cells that is handed out, about four times its bytes, so
- * that the dead never get ahead of the new. */
+/* What is dying is freed by who allocates: for each piece of cells that is handed out, or large object, about four
+ * times its bytes, so that the dead never get ahead of the new. */
+#define ASSIST_SHARE 4u
 #define ASSIST_WORDS 2048u
 
-static void assist(struct gc__thread *self) {
-  gc__world_enter(self);
-  gc__cascade_run(&gc__runtime.collector.counting, ASSIST_WORDS);
-  gc__world_leave(self);
+static void assist(struct gc__thread *self, size_t bytes) {
+  bool has_more = true;
+  for (size_t pieces = 1 + bytes / sizeof(size_t) * ASSIST_SHARE / ASSIST_WORDS; has_more && pieces; pieces--) {
+    gc__world_enter(self);
+    has_more = gc__cascade_run(&gc__runtime.collector.counting, ASSIST_WORDS);
+    gc__world_leave(self);
+  }
 }
 
 static void *rescue(struct gc__thread *self, const struct request *request) {
@@ -127,7 +131,8 @@ GC__NOINLINE void *gc__allocate(size_t bytes, size_t alignment, enum gc__kind ki
   }
   if (GC__UNLIKELY(gc__runtime.settings.stress_allocation)) collect_for_stress();
   else if (is_collection_due(&request)) gc__collect_now(GC_COLLECT_MINOR);
-  if (GC__UNLIKELY(gc__cascade_is_due(&gc__runtime.collector.counting))) assist(self);
+  if (GC__UNLIKELY(gc__cascade_is_due(&gc__runtime.collector.counting)))
+    assist(self, bytes > GC__SMALL_MAX_BYTES ? bytes : 0);
   void *object = try_once(self, &request);
   if (GC__UNLIKELY(!object)) object = rescue(self, &request);
   gc__events_deliver();

@@ -24,10 +24,9 @@ GC__NOINLINE bool gc__collect_now(enum gc_collection kind) {
 
 void gc__cascade_finish(struct gc__thread *self) {
   struct gc__counting *counting = &gc__runtime.collector.counting;
-  bool has_more = gc__cascade_is_due(counting);
-  while (has_more) {
+  while (gc__cascade_is_due(counting)) {
     gc__world_enter(self);
-    has_more = gc__cascade_run(counting, CASCADE_WORDS);
+    if (!gc__cascade_run(counting, CASCADE_WORDS)) gc__spin_hint();
     gc__world_leave(self);
   }
 }

@@ -59,6 +59,7 @@ void bench_figure(const char *name, double value);
 bool bench_report_write(FILE *out); /* false: it could not be written */
 
 uint64_t bench_resident_bytes(void); /* memory of the process at this moment */
+uint64_t bench_peak_bytes(void);     /* the most that it was so far */
 
 /* xorshift64*: the same sequence for each peer. Never seeded with 0. */
 struct bench_random {

@@ -14,6 +14,8 @@
  *   bench_thread(...)   pthread_create with what the peer needs around it
  *   bench_collect()     a full collection, where there is such a thing
  *   bench_reachable_bytes()  bytes in objects that the last collection found reachable; 0 where unknown
+ *   bench_shadow_bytes()     bytes beside the heap that reference counting needs; 0 unless the peer defines it, and
+ *   bench_cycles_bytes()     bytes in cycles that its traces have freed so far
  *
  * A workload calls bench_start, builds what it needs, runs its timed part between bench_time_start and
  * bench_time_stop, verifies its result and ends with bench_finish, which prints the one line that the harness reads.
@@ -23,6 +25,11 @@
 
 #include "measure.h"
 #include "peer.h"
+
+#ifndef bench_shadow_bytes
+#define bench_shadow_bytes() 0
+#define bench_cycles_bytes() 0
+#endif
 
 #ifndef bench_store
 #define bench_store(slot, value) ((void)(*(slot) = (value)))

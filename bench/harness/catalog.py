@@ -98,6 +98,7 @@ class Workload:
     note: Optional[str] = None  # what a reader of its table must know
     heap_sizes_full: Optional[dict] = None  # parameters when it is run with heaps of several sizes; None: it is not
     heap_sizes_quick: Optional[dict] = None
+    trackings_full: Optional[dict] = None  # parameters of the full runs under each tracking; None: those of the suite
 
 
 def malloc_peers(reason):
@@ -153,9 +154,13 @@ WORKLOADS = {w.name: w for w in (
         note=NEVER_FREES),
     Workload(
         "lru-cache", "a cache of strings that forgets what was used least recently",
-        full={"capacity": 200000, "operations": 2000000}, quick={"capacity": 20000, "operations": 200000}, seconds=2.5,
-        warm_bytes=350 * MIB, heap_sizes_full={"capacity": 200000, "operations": 2000000},
-        heap_sizes_quick={"capacity": 20000, "operations": 200000}, columns=(Column("operation_ns", "ns/request"),)),
+        full={"capacity": 1450000, "operations": 100000000, "fill": 1},
+        quick={"capacity": 20000, "operations": 200000, "fill": 1}, seconds=150, warm_bytes=1000 * MIB, rounds=1,
+        heap_sizes_full={"capacity": 200000, "operations": 2000000},
+        heap_sizes_quick={"capacity": 20000, "operations": 200000},
+        trackings_full={"capacity": 200000, "operations": 2000000},
+        columns=(Column("operation_ns", "ns/request"), Column("live_bytes", "MB live", 1e6),
+                 Column("over_live", "memory/live", 1, 2))),
     Workload(
         "old-graph", "links of a graph of old objects change, new small objects are hung on old ones",
         full={"size": 128 * MIB, "operations": 10000000}, quick={"size": 16 * MIB, "operations": 1000000}, seconds=3,
@@ -177,6 +182,16 @@ WORKLOADS = {w.name: w for w in (
         full={"operations": 2000000}, quick={"operations": 200000}, seconds=1, warm_bytes=100 * MIB,
         columns=(Column("cc1_ns", "gcc ns", 1, 0), Column("python_ns", "python", 1, 0),
                  Column("perl_ns", "perl", 1, 0), Column("sqlite_ns", "sqlite", 1, 0))),
+    Workload(
+        "list-drop", "a list of ten million nodes goes, then short lists come and go",
+        full={"count": 10000000}, quick={"count": 1000000, "turns": 2000}, seconds=1.5, warm_bytes=400 * MIB, rounds=3,
+        columns=(Column("left_bytes", "MB left", 1e6),)),
+    Workload(
+        "rings", "doubly linked rings that are made, kept for a while and dropped: a minute of cycles",
+        full={"rings": 2000000}, quick={"rings": 5000}, seconds=45, warm_bytes=100 * MIB, rounds=1,
+        trackings_full={"rings": 100000},
+        columns=(Column("allocation_ns", "ns/alloc"), Column("late_bytes", "MB late", 1e6),
+                 Column("cycles_bytes", "MB traced", 1e6))),
 )}
 
 # Not part of the suite: a peer that starts and ends, which tells its version and what it takes to hold nothing.

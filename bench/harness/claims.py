@@ -8,7 +8,7 @@ from typing import Callable, NamedTuple, Union
 
 from . import catalog, figures as f, growth, trackings
 
-SWEEP, GENERATIONAL = "mark-sweep", "generational"
+SWEEP, GENERATIONAL, REFCOUNT = "mark-sweep", "generational", "refcount"
 GIB = 1 << 30
 
 
@@ -89,10 +89,17 @@ def median_pause_ratio(mode, markers=None, minor=False):
     return value
 
 
-def minor_pause_ms(percent):
+def minor_pause_ms(percent, mode=GENERATIONAL):
     def value(rows):
-        row = most_markers(rows, "trefoil", GENERATIONAL)
+        row = most_markers(rows, "trefoil", mode)
         return f.percentile(row.minor_pauses_ns, percent) / 1e6 if row and row.minor_pauses_ns else None
+    return value
+
+
+def longest_pause_ms(mode):
+    def value(rows):
+        row = most_markers(rows, "trefoil", mode)
+        return max(row.pauses_ns) / 1e6 if row and row.pauses_ns else None
     return value
 
 
@@ -117,6 +124,7 @@ def at_least_share_of_bdwgc(least, name, share):
 # ---- Claims of workloads ----
 
 LIVE, TREES = {"size": GIB}, {"depth": 18}
+CACHE = {"capacity": 1450000, "operations": 100000000, "fill": 1}
 FALSE_ROOTS = {"size": 256 << 20, "decoys": 1000000, "rounds": 100}
 CLAIMS = (
     Claim(SWEEP, "time of bdwgc", "binary-trees", TREES, 0.33, time_ratio(SWEEP, "bdwgc")),
@@ -140,6 +148,15 @@ CLAIMS = (
           figure(SWEEP, "above_empty_bytes", divisor=1e6)),
     Claim(SWEEP, "times as fast with two threads", "two-threads", {}, 1.8, figure(SWEEP, "scaling"), is_floor=True),
     Claim(SWEEP, "memory after round 100 over round 10", "false-roots", FALSE_ROOTS, 1.1, figure(SWEEP, "growth")),
+    Claim(REFCOUNT, "time of bdwgc", "binary-trees", TREES, 0.25, time_ratio(REFCOUNT, "bdwgc")),
+    Claim(REFCOUNT, "time of mimalloc", "binary-trees", TREES, 1.0, time_ratio(REFCOUNT, "mimalloc")),
+    Claim(REFCOUNT, "p99 of epochs, ms", "live", LIVE, 3.0, minor_pause_ms(99, REFCOUNT)),
+    Claim(REFCOUNT, "memory without the shadow, of what is live", "lru-cache", CACHE, 1.2,
+          figure(REFCOUNT, "over_live")),
+    Claim(REFCOUNT, "full traces", "lru-cache", CACHE, 0, figure(REFCOUNT, "timed_full")),
+    Claim(REFCOUNT, "longest pause, ms", "list-drop", {"count": 10000000}, 5.0, longest_pause_ms(REFCOUNT)),
+    Claim(REFCOUNT, "memory in the last two thirds over the first", "rings", {"rings": 2000000}, 1.1,
+          figure(REFCOUNT, "growth")),
 )
 
 
@@ -156,7 +173,8 @@ def check_claim(claim, rows):
 
 def is_full(costs):
     """Whether the workloads ran at full size."""
-    return all(name in catalog.WORKLOADS and parameters == catalog.WORKLOADS[name].full
+    return all(name in catalog.WORKLOADS and
+               parameters in (catalog.WORKLOADS[name].full, catalog.WORKLOADS[name].trackings_full)
                for name, (parameters, _) in costs.outcome.items())
 
 
@@ -192,11 +210,23 @@ def growth_claims(grown):
         value = grown.ms_per_gib("pages", place)
         if value is not None:
             yield Told("live", f"pages: minor pause, writes {place}, ms more a GiB", value, limit)
+        counted = grown.ms_per_gib(growth.COUNTED, place)
+        if counted is not None:
+            yield Told("live", f"{REFCOUNT}: epoch, writes {place}, ms more a GiB", counted, limit)
+
+
+def counting_claims(results):
+    """Of refcount mode beside the generational one, over the whole suite at full size."""
+    is_whole = set(results) == set(catalog.WORKLOADS)
+    if is_whole and all(parameters == catalog.WORKLOADS[name].full for name, (parameters, _) in results.items()):
+        mean = trackings.mean(time_ratio(REFCOUNT, "trefoil", GENERATIONAL)(found) for _, found in results.values())
+        if mean:
+            yield Told("all", f"{REFCOUNT}: time of {GENERATIONAL}, mean", mean, 1.25)
 
 
 def check(results, costs=None, grown=None):
     """[Told, ...] of what can be told. results: {workload: (parameters, rows)}; costs, grown: None is nothing."""
-    told = []
+    told = list(counting_claims(results))
     for claim in CLAIMS:
         parameters, rows = results.get(claim.workload, ({}, []))
         if all(parameters.get(key) == value for key, value in claim.parameters.items()):

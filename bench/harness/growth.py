@@ -13,11 +13,20 @@ MIB, GIB = 1 << 20, 1 << 30
 SIZES, QUICK_SIZES = (256 * MIB, GIB, 4 * GIB), (32 * MIB, 128 * MIB)
 ALLOCATED, QUICK_ALLOCATED = GIB, 64 * MIB
 NURSERY = 4 * MIB
-TRACKINGS = ("barrier", "pages")
+TRACKINGS = ("barrier", "pages")  # of the generational mode, and of refcount:
+COUNTED = "refcount, pages"
 PLACES = {"scattered": 100, "in a tenth": 10}  # percent of the old heap that writes fall into
 ROUNDS, QUICK_ROUNDS = 2, 1
 MEMORY_PERCENT = 150  # of the live heap: what a run may need
 LIVE = catalog.WORKLOADS["live"]
+
+
+def mode_of(name):
+    return "refcount" if name == COUNTED else "generational"
+
+
+def tracking_of(name):
+    return name.split(", ")[-1]
 
 
 class Growth:
@@ -71,13 +80,14 @@ def parameters(size, place, allocated):
 def wanted(options, growth):
     """The keys that are to be run; what is left out is noted."""
     available = machine.memory_bytes("MemAvailable")
+    names = [name for name in (*TRACKINGS, COUNTED)
+             if tracking_of(name) not in growth.left_out and mode_of(name) in options.modes]
     found = []
     for size in QUICK_SIZES if options.quick else SIZES:
         if available < size * MEMORY_PERCENT // 100:
             growth.left_out[table.readable(size)] = f"only {available / GIB:.1f} GiB of memory are free"
             continue
-        found += [(tracking, place, size) for tracking in TRACKINGS for place in PLACES
-                  if tracking not in growth.left_out]
+        found += [(name, place, size) for name in names for place in PLACES]
     return found
 
 
@@ -102,7 +112,7 @@ def measure(runner, document, absent):
 
 def run_key(runner, growth, key, markers, allocated):
     tracking, place, size = key
-    configuration, = option.trefoil("generational", markers, (tracking,), (NURSERY,))
+    configuration, = option.trefoil(mode_of(tracking), markers, (tracking_of(tracking),), (NURSERY,))
     runner.progress.show(f"{LIVE.name}: {configuration.label()}, {table.readable(size)} live, writes {place}")
     start_s = time.monotonic()
     growth.runs[key].append(runner.run_once(LIVE, configuration, size * MEMORY_PERCENT // 100,

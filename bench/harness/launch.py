@@ -99,6 +99,7 @@ def read_report(configuration, stdout, path, is_program):
     report = parse_report(stdout)
     if report:
         report["tracking"] = stats.get("tracking", "none")
+        report["shadow_bytes"] = stats.get("shadow_bytes", 0)
         report["pauses"] = stats_file.pauses(stats, report["start_ns"])
     return report, None if report else NO_REPORT
 

@@ -136,6 +136,7 @@ def measure_table(outcome, what):
 def detail_row(row):
     numbers = [row.time and row.time.median / 1e9, row.cpu and row.cpu.median / 1e9,
                row.peak and row.peak.median / 1e6, row.mean and row.mean.median / 1e6,
+               row.shadow and row.shadow.median / 1e6,
                row.collections.median if row.collections and row.configuration.markers else None]
     numbers += table.pauses_ms(row) + [row.time_overhead, row.cpu_overhead]
     cells = "".join(f"<td>{table.number_cell(number)}</td>" for number in numbers)
@@ -144,7 +145,8 @@ def detail_row(row):
 
 
 def detail_table(rows):
-    heads = ("", "time,&nbsp;s", "cpu,&nbsp;s", "peak,&nbsp;MB", "mean,&nbsp;MB", "collections",
+    heads = ("", "time,&nbsp;s", "cpu,&nbsp;s", "peak,&nbsp;MB", "mean,&nbsp;MB", "shadow,&nbsp;MB",
+             "collections",
              "minor pauses p50, ms", "p99", "longest", "full pauses p50, ms", "p99", "longest", "time over least",
              "cpu over least")
     return ("<div class='wide'><table><thead><tr>" + "".join(f"<th>{head}</th>" for head in heads) +

@@ -27,6 +27,7 @@ class Row:
     cpu: Optional[f.Spread] = None  # ns, of the timed part
     peak: Optional[f.Spread] = None  # bytes, of the process
     mean: Optional[f.Spread] = None  # bytes resident, over the time of the process
+    shadow: Optional[f.Spread] = None  # bytes of these, of a mode that counts, beside the heap at the end
     collections: Optional[f.Spread] = None
     pauses_ns: list = field(default_factory=list)  # of both kinds
     minor_pauses_ns: list = field(default_factory=list)
@@ -62,6 +63,10 @@ def cpu_times_ns(runs):
 
 def means_bytes(runs):
     return {number: run["mean_bytes"] for number, run in good(runs).items()}
+
+
+def shadows_bytes(runs):
+    return {number: run["report"].get("shadow_bytes", 0) for number, run in good(runs).items()}
 
 
 def timelines(runs):
@@ -124,6 +129,7 @@ def make_row(configuration, all_runs):
     row.cpu = f.spread(cpu_times_ns(runs).values())
     row.peak = f.spread(row.peaks.values())
     row.mean = f.spread(means_bytes(runs).values())
+    row.shadow = f.spread(value for value in shadows_bytes(runs).values() if value)
     row.collections = f.spread(collections_of(run["report"]) for run in good(runs).values())
     row.pauses_ns = pauses_ns(runs)
     row.minor_pauses_ns = pauses_ns(runs, (MINOR,))

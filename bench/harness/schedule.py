@@ -6,7 +6,7 @@ import glob
 import os
 import sys
 import time
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from . import build, catalog, launch, options as option
 
@@ -59,6 +59,7 @@ class Series(NamedTuple):
     workload: catalog.Workload
     configurations: list
     rounds: int
+    parameters: Optional[dict] = None  # None: those of the options
 
 
 def tasks(options, all_series):
@@ -158,7 +159,7 @@ class Runner:
                 continue
             self.progress.show(f"{workload.name}: {configuration.label()}, round {number + 1} of {series.rounds}")
             start_s = time.monotonic()
-            run = self.run_once(workload, configuration, warm_bytes)
+            run = self.run_once(workload, configuration, warm_bytes, series.parameters)
             earlier.append(run)
             warm_bytes = max(warm_bytes, run.get("peak_bytes", 0))
             self.progress.finished(key, time.monotonic() - start_s)

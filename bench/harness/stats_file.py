@@ -41,6 +41,7 @@ def report(stats):
         "minor_collections": stats["collections_minor"],
         "full_collections": stats["collections_full"],
         "heap_bytes": stats["heap_bytes"],
+        "shadow_bytes": stats.get("shadow_bytes", 0),
         "figures": {},
         "pauses": pauses(stats),
     }

@@ -33,8 +33,9 @@ def plain_runner(folder, options):
 def absent_trackings(folder, options, names):
     """{tracking: why} of those that cannot be had on this machine."""
     found = {}
-    for name in names if "generational" in options.modes else ():
-        configuration, = option.trefoil("generational", 1, (name,))
+    tracked = [mode for mode in options.modes if catalog.is_tracked(mode)]
+    for name in names if tracked else ():
+        configuration, = option.trefoil(tracked[0], 1, (name,))
         reason = plain_runner(folder, options).run_once(catalog.EMPTY, configuration, 0)["failure"]
         if reason:
             found[name] = reason

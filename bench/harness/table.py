@@ -55,12 +55,17 @@ def column_cell(row, column):
     return f"{spread.median / column.divisor:.{column.decimals}f}" if spread else "-"
 
 
-def row_cells(row, columns, with_markers, references):
+def shadow_cell(row):
+    return "-" if row.shadow is None else significant(row.shadow.median / 1e6)
+
+
+def row_cells(row, columns, with_markers, references, with_shadow=False):
     time, time_range = span(row.time, 1e9)
     peak, _ = span(row.peak, 1e6)
     cpu, _ = span(row.cpu, 1e9)
     mean, _ = span(row.mean, 1e6)
     cells = [row.configuration.label(with_markers), time, time_range, cpu, peak, mean]
+    cells += [shadow_cell(row)] if with_shadow else []
     cells.append(f"{row.collections.median:.0f}" if row.collections and row.configuration.markers else "-")
     cells += [number_cell(value) for value in pauses_ms(row)]
     cells += [number_cell(row.time_overhead), number_cell(row.cpu_overhead)]
@@ -70,10 +75,11 @@ def row_cells(row, columns, with_markers, references):
     return cells
 
 
-def headings(columns, references):
-    first = ["", "time", "", "cpu", "peak", "mean", "coll.", "minor", "pauses", "", "full", "pauses", "", "/least", ""]
-    first += [""] * len(columns)
-    second = ["", "s", "min-max", "s", "MB", "MB", "", "p50 ms", "p99", "max", "p50 ms", "p99", "max", "time", "cpu"]
+def headings(columns, references, with_shadow=False):
+    first = ["", "time", "", "cpu", "peak", "mean"] + ["shadow"] * with_shadow
+    first += ["coll.", "minor", "pauses", "", "full", "pauses", "", "/least", ""] + [""] * len(columns)
+    second = ["", "s", "min-max", "s", "MB", "MB"] + ["MB"] * with_shadow
+    second += ["", "p50 ms", "p99", "max", "p50 ms", "p99", "max", "time", "cpu"]
     second += [column.heading for column in columns]
     for peer in references:
         first += [f"/{peer}", ""]
@@ -93,8 +99,9 @@ def workload_table(workload, parameters, rounds, rows, left_out):
     with_markers = any(row.configuration.markers for row in rows)
     given = " ".join(f"{key}={readable(value)}" for key, value in parameters.items())
     yield f"{workload.name} {given} ({rounds} round{'s' if rounds > 1 else ''}): {workload.summary}"
-    lines = headings(workload.columns, references)
-    lines += [row_cells(row, workload.columns, with_markers, references) for row in rows]
+    with_shadow = any(row.shadow for row in rows)
+    lines = headings(workload.columns, references, with_shadow)
+    lines += [row_cells(row, workload.columns, with_markers, references, with_shadow) for row in rows]
     lines += [[peer] + ["-"] * (len(lines[0]) - 1) for peer in left_out]
     yield from ("  " + line for line in align(lines))
     yield from (failure_text(row) for row in rows if row.failure)

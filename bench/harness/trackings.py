@@ -10,7 +10,8 @@ from . import catalog, figures as f, options as option, results, rows, table
 from .schedule import Progress, Series, tasks
 
 COMPARED = ("pages", "protect", "barrier", "none")
-SWEEP, GENERATIONAL = "mark-sweep", "generational"
+COUNTED = ("pages", "barrier", "none")  # the same of refcount mode
+SWEEP, GENERATIONAL, REFCOUNT = "mark-sweep", "generational", "refcount"
 ROUNDS, QUICK_ROUNDS = 2, 1
 
 
@@ -25,26 +26,26 @@ class Costs:
                 if row.failure and row.configuration.peer == "trefoil"]
 
 
-def find(found, tracking):
-    """The row of generational mode under this tracking, or of mark-sweep for None: that with the most markers."""
-    mode = GENERATIONAL if tracking else SWEEP
+def find(found, tracking, mode=GENERATIONAL):
+    """The row of that mode under this tracking, or of mark-sweep for None: that with the most markers."""
+    mode = mode if tracking else SWEEP
     matching = [row for row in found if row.configuration.peer == "trefoil" and row.configuration.mode == mode and
                 row.configuration.tracking == tracking and not row.configuration.nursery_bytes]
     return max(matching, key=lambda row: row.configuration.markers, default=None)
 
 
-def ratio(found, tracking, values):
-    """Of a generational row to mark-sweep, in the middle of all rounds; None where one of the two is absent.
+def ratio(found, tracking, values, mode=GENERATIONAL):
+    """Of a row to mark-sweep, in the middle of all rounds; None where one of the two is absent.
 
     values: row -> {round: value}
     """
-    row, sweep = find(found, tracking), find(found, None)
+    row, sweep = find(found, tracking, mode), find(found, None)
     spread = f.paired_ratio(values(row), values(sweep)) if row and sweep else None
     return spread.median if spread else None
 
 
-def time_ratio(found, tracking):
-    return ratio(found, tracking, lambda row: row.times)
+def time_ratio(found, tracking, mode=GENERATIONAL):
+    return ratio(found, tracking, lambda row: row.times, mode)
 
 
 def peak_ratio(found):
@@ -66,6 +67,11 @@ def is_wanted(options):
     return options.tracking_costs and not options.trackings_named and has_both
 
 
+def parameters(options, workload):
+    shorter = None if options.quick else workload.trackings_full
+    return shorter or option.parameters(options, workload)
+
+
 def series(options, absent):
     """A Series for each workload."""
     markers = max(options.markers or (options.processors,))
@@ -75,8 +81,11 @@ def series(options, absent):
     for name in options.only:
         workload = catalog.WORKLOADS[name]
         configurations = option.trefoil(SWEEP, markers, ()) + option.trefoil(GENERATIONAL, markers, trackings)
+        if REFCOUNT in options.modes:
+            counted = [tracking for tracking in COUNTED if tracking in trackings]
+            configurations += option.trefoil(REFCOUNT, markers, counted[:1] if options.quick else counted)
         found.append(Series(workload, [c for c in configurations if option.can_run(workload, c)],
-                            min(rounds, option.rounds(options, workload))))
+                            min(rounds, option.rounds(options, workload)), parameters(options, workload)))
     return found
 
 
@@ -86,9 +95,9 @@ def measure(runner, document, absent):
     all_series = series(options, absent)
     runner.progress = Progress(tasks(options, all_series))
     for one in all_series:
-        runs, parameters = runner.run_series(one), option.parameters(options, one.workload)
-        document["trackings"]["workloads"].append(results.workload_entry(one.workload, parameters, runs))
-        outcome[one.workload.name] = (parameters, rows.make_rows(runs))
+        runs = runner.run_series(one)
+        document["trackings"]["workloads"].append(results.workload_entry(one.workload, one.parameters, runs))
+        outcome[one.workload.name] = (one.parameters, rows.make_rows(runs))
     document["trackings"]["left_out"] = absent
     return Costs(outcome, absent)
 
@@ -112,11 +121,14 @@ def from_saved(document, only):
 
 def cells(costs):
     """Lines of cells, the heading first, the means over all workloads last."""
-    lines = [["", "mark-sweep, s"] + list(COMPARED) + ["largest peak"]]
+    counted = [tracking for tracking in COUNTED
+               if any(find(found, tracking, REFCOUNT) for _, found in costs.outcome.values())]
+    lines = [["", "mark-sweep, s"] + list(COMPARED) + ["largest peak"] + [f"{REFCOUNT}, {t}" for t in counted]]
     ratios = []
     for name, (_, found) in costs.outcome.items():
         sweep = find(found, None)
         values = [time_ratio(found, tracking) for tracking in COMPARED] + [peak_ratio(found)]
+        values += [time_ratio(found, tracking, REFCOUNT) for tracking in counted]
         ratios.append(values)
         seconds = sweep.time.median / 1e9 if sweep and sweep.time else None
         lines.append([name] + [table.number_cell(value) for value in [seconds] + values])
@@ -126,7 +138,8 @@ def cells(costs):
 
 
 HEADING = "Cost of the trackings"
-TITLE = "time of generational mode under each, as a multiple of mark-sweep's; its largest peak memory likewise"
+TITLE = ("time of generational mode under each, as a multiple of mark-sweep's; its largest peak memory likewise; the "
+         "time of refcount mode, where it ran")
 
 
 def note_lines(costs):

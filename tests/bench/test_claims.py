@@ -120,8 +120,16 @@ class Trackings(unittest.TestCase):
         all_series = {series.workload.name: series for series in trackings.series(options, {"protect": "absent"})}
         self.assertEqual(list(all_series), list(catalog.WORKLOADS))
         self.assertEqual([c.label(False) for c in all_series["live"].configurations],
-                         ["trefoil mark-sweep"] + [f"trefoil generational, {t}" for t in ("pages", "barrier", "none")])
+                         ["trefoil mark-sweep"] + [f"trefoil {mode}, {t}" for mode in ("generational", "refcount")
+                                                   for t in ("pages", "barrier", "none")])
+        self.assertEqual(all_series["lru-cache"].parameters, catalog.WORKLOADS["lru-cache"].trackings_full)
         self.assertNotIn("barrier", [c.tracking for c in all_series["scheme"].configurations])
+
+    def test_refcount_has_columns_of_its_own_where_it_ran(self):
+        runs = made_up.cost_runs()
+        runs[Configuration("trefoil", "refcount", 2, "pages")] = [made_up.a_run(800), made_up.a_run(800)]
+        heading, line, *_ = trackings.cells(trackings.Costs({"live": ({}, rows.make_rows(runs))}, {}))
+        self.assertEqual((heading[-1], line[-1]), ("refcount, pages", "0.80"))
 
     def test_rows_of_the_suite_serve_where_trackings_were_named(self):
         outcome = {"live": ({}, rows.make_rows(made_up.cost_runs()))}

@@ -1,4 +1,5 @@
 """Tests of the way from runs to tables and claims."""
+import re
 import unittest
 
 from harness import catalog, rows, table
@@ -28,6 +29,19 @@ def a_failure(reason):
 
 def rows_of(runs):
     return {row.configuration: row for row in rows.make_rows(runs)}
+
+
+class Shadow(unittest.TestCase):
+    def test_it_stands_beside_the_peak_where_a_mode_has_one(self):
+        counted = a_run(1)
+        counted["report"]["shadow_bytes"] = 40 * 10**6
+        refcount = Configuration("trefoil", "refcount", 2)
+        for runs, cells in (({refcount: [counted], TREFOIL: [a_run(1)]}, ["40.0", "-"]), ({TREFOIL: [a_run(1)]}, [])):
+            workload = catalog.WORKLOADS["binary-trees"]
+            lines = list(table.workload_table(workload, {}, 1, rows.make_rows(runs), {}))
+            self.assertEqual("shadow" in lines[1], bool(cells))
+            for line, cell in zip(lines[3:], cells):
+                self.assertRegex(line, rf"100  +50\.0  +{re.escape(cell)} ")
 
 
 class Rows(unittest.TestCase):

@@ -52,6 +52,19 @@ static inline uint64_t bench_reachable_bytes(void) {
   return stats.live_bytes;
 }
 
+static inline uint64_t bench_peer_shadow_bytes(void) {
+  struct gc_stats stats;
+  gc_stats(&stats);
+  return stats.shadow_bytes;
+}
+static inline uint64_t bench_peer_cycles_bytes(void) {
+  struct gc_stats stats;
+  gc_stats(&stats);
+  return stats.cycles_reclaimed_bytes;
+}
+#define bench_shadow_bytes() bench_peer_shadow_bytes()
+#define bench_cycles_bytes() bench_peer_cycles_bytes()
+
 static inline void bench_peer_counters(struct bench_counters *counters) {
   struct gc_stats stats;
   gc_stats(&stats);

@@ -228,8 +228,16 @@ static NOT_INLINED void do_clear_roots(struct world *world) {
   for (unsigned i = 0; i < count; i++) root_set(world, (first + (int)i) % ROOT_COUNT, -1, 0);
 }
 
+/* A root object that was resized may be large, and its address keeps whatever ends there: a small one takes its place. */
+static NOT_INLINED void renew_root_object(struct world *world) {
+  gc_free(world->object_roots);
+  world->object_roots = gc_alloc_root(OBJECT_ROOTS * sizeof(void *));
+  if (!world->object_roots) fail(world, "no memory for a root object");
+}
+
 static NOT_INLINED void do_drop_everything(struct world *world) {
   for (int i = 0; i < ROOT_COUNT; i++) root_set(world, i, -1, 0);
+  renew_root_object(world);
   if (world->is_alone) mailbox_clear();
   world_check_gone(world);
 }

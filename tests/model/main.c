@@ -11,11 +11,12 @@
 #include <trefoil/stats.h>
 
 static const char usage[] =
-    "usage: model [--seed N] [--operations N] [--threads N] [--barriers] [--record FILE | --replay FILE]\n"
+    "usage: model [--seed N] [--operations N] [--threads N] [--barriers] [--digest] [--record FILE | --replay FILE]\n"
     "  --seed N        of the random generator; 0 takes one from the clock (default 1)\n"
     "  --operations N  for each thread (default 20000)\n"
     "  --threads N     up to 16 (default 1)\n"
     "  --barriers      ask for GC_TRACK_BARRIER, and announce every store\n"
+    "  --digest        print a number that stands for all contents that were reachable (one thread)\n"
     "  --record FILE   write the choices down; --replay FILE: take them from there, or from a fuzzer's input\n";
 
 struct settings {
@@ -41,6 +42,11 @@ static struct settings parse(int count, char **arguments) {
   for (int i = 1; i < count; i += 2) {
     if (strcmp(arguments[i], "--barriers") == 0) {
       model_announces = true;
+      i--;
+      continue;
+    }
+    if (strcmp(arguments[i], "--digest") == 0) {
+      model_digests = true;
       i--;
       continue;
     }
@@ -87,6 +93,7 @@ static void *run_world(void *argument) {
   struct world world;
   world_start(&world, run->number, run->chooser, limits, run->is_alone);
   world_run(&world, run->operations);
+  if (model_digests) printf("model: digest %016llx\n", (unsigned long long)world.digest);
   world_end(&world);
   return NULL;
 }

@@ -75,6 +75,7 @@ struct world {
   void *volatile *ending_roots;
   uint64_t operations_done;
   const char *operation; /* for reports */
+  uint64_t digest;       /* of what verifications reached, with model_digests */
 };
 
 /* ---- chooser.c ---- */
@@ -139,6 +140,7 @@ void entry_check_bytes_from(struct world *world, const struct entry *entry, size
 
 /* Checks [model.whole] for everything that is reachable and lets go of the rest. Result: bytes in reachable cells. */
 uint64_t world_verify(struct world *world);
+extern bool model_digests; /* every verification mixes all that is reachable into the world's digest */
 
 /* Collects until garbage must be gone, and verifies; a world that is alone in the heap checks what else is live. */
 void world_collect_and_verify(struct world *world);

@@ -95,6 +95,35 @@ void entry_check_bytes_from(struct world *world, const struct entry *entry, size
 
 /* ---- Reachability ---- */
 
+bool model_digests;
+
+/* Order of what was reached, numbers, kinds, sizes and links as they stand in memory: the same in every mode. */
+static void mix(struct world *world, uint64_t value) {
+  world->digest = (world->digest ^ value) * UINT64_C(0x100000001b3);
+  world->digest ^= world->digest >> 29;
+}
+
+static void digest_object(struct world *world, const struct entry *entry) {
+  const char *object = entry_address(entry);
+  uint64_t word = 0;
+  mix(world, entry->number);
+  mix(world, (uint64_t)entry->kind << 32 | entry->link_count);
+  mix(world, gc_size(object));
+  for (size_t at = 0; at < entry->bytes; at += sizeof word) {
+    size_t rest = entry->bytes - at;
+    bool is_link = at >= sizeof word && at / sizeof word <= entry->link_count;
+    if (is_link) continue;
+    memcpy(&word, object + at, rest < sizeof word ? rest : sizeof word);
+    mix(world, word);
+  }
+  for (unsigned i = 0; i < entry->link_count; i++) {
+    const char *link = *entry_link_slot(entry, i);
+    const struct entry *target = entry->links[i] < 0 ? NULL : &world->entries[entry->links[i]];
+    mix(world, link && target ? target->number : UINT64_MAX);
+    mix(world, link && target ? (uint64_t)(link - (char *)entry_address(target)) : 0);
+  }
+}
+
 /* Marks what the roots lead to and checks it; pending holds entries that are reached but not looked at. */
 static uint64_t reach_and_check(struct world *world, int *pending) {
   int pending_count = 0;
@@ -109,6 +138,7 @@ static uint64_t reach_and_check(struct world *world, int *pending) {
   while (pending_count > 0) {
     struct entry *entry = &world->entries[pending[--pending_count]];
     entry_check(world, entry);
+    if (model_digests) digest_object(world, entry);
     reached_bytes += gc_size(entry_address(entry));
     for (unsigned i = 0; i < entry->link_count; i++) {
       int target = entry->links[i];

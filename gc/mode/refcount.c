@@ -5,12 +5,20 @@
 
 /* Of the growth since the last trace, the share that a trace has to free for the next one not to wait for longer. */
 #define WORTH_SHARE 8
-#define SCALE_MOST  8
+#define SCALE_MOST  9
+#define SCALE_STEP  3
 
 /* Of the old objects, the share that may become stuck between two traces, and what is never too much. Most of what is
  * stuck is popular and lives: what a trace finds stuck again does not count. */
 #define STUCK_SHARE 4
 #define STUCK_BYTES ((size_t)1 << 20)
+
+/* Heaps from here on have little free memory beside the old objects, smaller ones have what the mark-sweep mode would
+ * let be allocated. */
+#define LARGE_BYTES         ((size_t)256 << 20)
+#define LARGE_SLACK_SHARE   32
+#define LARGE_NURSERY_SHARE 48
+#define LARGE_NURSERY_BYTES ((size_t)8 << 20)
 
 /* [refcount.nursery]; and what an epoch takes for an object that survived and for a page that was written, by which it
  * is chosen: times that were measured would say how busy the machine is. */
@@ -31,12 +39,10 @@ static size_t grown_bytes(const struct gc__collector *collector) {
 /* NULL: counting is enough. */
 static const char *reason_to_trace(const struct gc__collector *collector) {
   const struct gc__nursery *nursery = &collector->nursery;
-  size_t stuck = collector->counting.stuck_bytes - collector->counting.stuck_again_bytes,
-         grown = grown_bytes(collector), room = nursery->full_room_bytes;
+  size_t stuck = collector->counting.stuck_bytes - collector->counting.stuck_again_bytes;
   if (nursery->is_tight) return "memory is short";
   if (stuck > STUCK_BYTES && stuck > nursery->full_live_bytes / STUCK_SHARE) return "counts are stuck";
-  if (grown >= room) return "old objects have grown";
-  if (gc__flag_get(&collector->heap.is_crowded) && grown >= room / 4) return "old blocks are sparse";
+  if (grown_bytes(collector) >= nursery->full_room_bytes) return "old objects have grown";
   return NULL;
 }
 
@@ -58,7 +64,20 @@ static void note_trace(struct gc__collector *collector) {
   size_t grown = last->old_before_bytes > before ? last->old_before_bytes - before : 0;
   size_t worth = (grown > room / WORTH_SHARE ? grown : room / WORTH_SHARE) / WORTH_SHARE;
   if (!nursery->trace_scale || last->traced_bytes > worth) nursery->trace_scale = 1;
-  else if (grown >= room && nursery->trace_scale < SCALE_MOST) nursery->trace_scale *= 2;
+  else if (grown >= room && nursery->trace_scale < SCALE_MOST) nursery->trace_scale *= SCALE_STEP;
+}
+
+/* What is allocated between two epochs is not there for other use, nor is what died meanwhile. */
+static size_t most_nursery_bytes(size_t old_bytes) {
+  size_t share = old_bytes / LARGE_NURSERY_SHARE;
+  if (old_bytes <= LARGE_BYTES || share > MOST_BYTES) return MOST_BYTES;
+  return share < LARGE_NURSERY_BYTES ? LARGE_NURSERY_BYTES : share;
+}
+
+/* Free memory from which on packed blocks are filled up, and half of it dense ones: looking at their old objects costs
+ * more than new blocks do (heap/heap.h), but nothing else finds a use for their free cells. */
+static size_t slack_bytes(const struct gc__heap *heap, size_t old_bytes) {
+  return old_bytes > LARGE_BYTES ? old_bytes / LARGE_SLACK_SHARE : gc__word_peek(&heap->old_room_bytes);
 }
 
 /* What is allocated between two epochs: [refcount.nursery] in refcount.h. */
@@ -74,8 +93,11 @@ static void note_epoch(struct gc__collector *collector) {
   bool die_soon = survived > last->handed_bytes / MANY_SHARE && grown < survived / 2 && pages_ns < PAUSE_NS;
   bool are_all_written = pages_ns > PAUSE_NS && last->written_pages * GC__PAGE_BYTES > last->live_bytes / WRITTEN_SHARE;
   bool is_short = (survivors_ns + pages_ns) * 3 < PAUSE_NS, is_long = survivors_ns + pages_ns > PAUSE_NS;
-  if (die_soon || is_short || are_all_written) {
-    if (nursery->bytes < MOST_BYTES) nursery->bytes *= 2;
+  size_t most = most_nursery_bytes(last->live_bytes);
+  if (nursery->bytes > most) {
+    nursery->bytes = most;
+  } else if (die_soon || is_short || are_all_written) {
+    nursery->bytes = nursery->bytes * 2 < most ? nursery->bytes * 2 : most;
   } else if (is_long && nursery->bytes > LEAST_BYTES) {
     nursery->bytes /= 2;
   }
@@ -93,12 +115,11 @@ static void pace_counts(struct gc__collector *collector, unsigned threads, size_
     gc__word_poke(&heap->old_room_bytes, nursery->full_room_bytes);
     nursery->full_room_bytes *= nursery->trace_scale;
   }
-  size_t allowance = gc__nursery_allowance(nursery, room_bytes);
-  size_t least = gc__space_table_bytes(&heap->space) + nursery->full_live_bytes + 2 * allowance;
-  size_t most = least + nursery->full_room_bytes;
+  size_t allowance = gc__nursery_allowance(nursery, room_bytes), old_bytes = collector->last.live_bytes;
+  size_t least = gc__space_table_bytes(&heap->space) + old_bytes + allowance, slack = slack_bytes(heap, old_bytes);
   gc__word_poke(&heap->allowance_bytes, allowance);
-  gc__word_poke(&heap->tier_bytes[GC__TIER_DENSE], least + nursery->full_room_bytes / 2);
-  gc__word_poke(&heap->tier_bytes[GC__TIER_PACKED], most + most / 3);
+  gc__word_poke(&heap->tier_bytes[GC__TIER_DENSE], least + slack / 2);
+  gc__word_poke(&heap->tier_bytes[GC__TIER_PACKED], least + slack);
   gc__flag_set(&heap->is_crowded, 0);
 }
 

@@ -125,7 +125,7 @@ WORKLOADS = {w.name: w for w in (
         "live-random", "the same objects linked at random: explicit collections with one marker",
         full={"size": 1024 * MIB}, quick={"size": 64 * MIB}, seconds=15, warm_bytes=2000 * MIB, rounds=3,
         markers=(1,), sized=True, left_out=malloc_peers(NOT_TRACED),
-        columns=(Column("mark_ns_per_object", "ns/object"),)),
+        columns=(Column("mark_ns_per_object", "ns/object"), Column("gather_ns_per_object", "loads alone"))),
     Workload(
         "two-threads", "objects of mixed sizes up to 8 KiB, by one thread and by two",
         full={"operations": 2000000, "repeats": 4}, quick={"operations": 1000000, "repeats": 2}, seconds=2,

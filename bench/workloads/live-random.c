@@ -1,6 +1,8 @@
 /* live-random - the live heap of 'live' with its 32-byte objects linked at random: one binary tree over all of them, in
  * which every link leads to a random place of memory. Reports what marking one of these objects costs, in explicit
- * collections only: nothing is allocated once the objects are linked.
+ * collections only: nothing is allocated once the objects are linked. Beside it stands what the machine takes to load,
+ * in the same order and asked for as far ahead, one byte a 16 bytes of heap and one word of each object, which no
+ * marker can do without: memory, and who else uses it, may be the bound.
  *
  * The order is drawn in memory from malloc, which no collector scans. Until then the objects hang in one list.
  * Verified: every node is met once on a walk of the tree after the collections.
@@ -8,6 +10,7 @@
 #include "shim.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct node {
   struct node *left, *right;
@@ -39,6 +42,35 @@ static void shuffle(struct node **nodes, uint32_t count) {
   }
 }
 
+enum { GATHER_AHEAD = 32 };
+
+/* Nanoseconds an object. Two rounds, of which the second counts: the bytes are touched then. */
+static double gather_ns_per_object(struct node *const *nodes, uint32_t count) {
+  uintptr_t low = UINTPTR_MAX, high = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    if ((uintptr_t)nodes[i] < low) low = (uintptr_t)nodes[i];
+    if ((uintptr_t)nodes[i] > high) high = (uintptr_t)nodes[i];
+  }
+  unsigned char *bytes = malloc((high - low) / 16 + 1);
+  if (bytes == NULL) bench_fail("no memory for a byte a 16 bytes of heap");
+  memset(bytes, 1, (high - low) / 16 + 1);
+  uint64_t sum = 0, start_ns = 0;
+  for (int round = 0; round < 2; round++) {
+    start_ns = bench_now_ns();
+    for (uint32_t i = 0; i < count; i++) {
+      const struct node *ahead = nodes[i + GATHER_AHEAD < count ? i + GATHER_AHEAD : i];
+      __builtin_prefetch(&bytes[((uintptr_t)ahead - low) / 16]);
+      __builtin_prefetch(ahead);
+      sum += nodes[i]->number + bytes[((uintptr_t)nodes[i] - low) / 16];
+    }
+  }
+  uint64_t elapsed_ns = bench_now_ns() - start_ns;
+  free(bytes);
+  if (sum != 2 * ((uint64_t)count * (count - 1) / 2 + count))
+    bench_fail("the objects have other numbers than they got");
+  return (double)elapsed_ns / count;
+}
+
 /* Node k of the order leads to nodes 2k+1 and 2k+2. */
 static struct node *link_at_random(struct node *list, uint32_t count) {
   struct node **nodes = malloc(count * sizeof *nodes);
@@ -48,6 +80,7 @@ static struct node *link_at_random(struct node *list, uint32_t count) {
     nodes[i] = list;
   }
   shuffle(nodes, count);
+  bench_figure("gather_ns_per_object", gather_ns_per_object(nodes, count));
   for (uint64_t i = 0; i < count; i++) {
     bench_store(&nodes[i]->left, 2 * i + 1 < count ? nodes[2 * i + 1] : NULL);
     bench_store(&nodes[i]->right, 2 * i + 2 < count ? nodes[2 * i + 2] : NULL);

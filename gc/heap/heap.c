@@ -142,7 +142,7 @@ bool gc__heap_grow(struct gc__heap *heap, uint32_t page_count, uint32_t alignmen
 void gc__heap_trim(struct gc__heap *heap) {
   GC__CHECK(gc__lock_is_held(&heap->lock));
   size_t handed = gc__word_peek(&heap->handed_since_bytes);
-  size_t allowed = gc__word_peek(&heap->allowance_bytes) + gc__word_peek(&heap->old_room_bytes);
+  size_t allowed = gc__word_peek(&heap->allowance_bytes);
   size_t wanted = allowed > handed ? allowed - handed : 0;
   if (wanted < heap->initial_bytes) wanted = heap->initial_bytes;
   size_t free_bytes = heap->pages.dirty_free_pages * GC__PAGE_BYTES;

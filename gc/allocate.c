@@ -16,6 +16,7 @@
 struct request {
   size_t bytes, alignment;
   enum gc__kind kind;
+  unsigned layout; /* of a typed object */
 };
 
 /* ---- One attempt ---- */
@@ -29,12 +30,18 @@ static unsigned find_class(const struct request *request) {
   return class;
 }
 
-static void *try_small(struct gc__thread *self, unsigned size_class, enum gc__kind kind) {
-  struct gc__cursor *cursor = gc__local_cursor(&self->local, kind, size_class);
+static void note_layout(const void *cell, unsigned layout) {
+  struct gc__heap *heap = &gc__runtime.collector.heap;
+  gc__layouts_note(heap, gc__space_offset(&heap->space, cell) / GC__GRANULE_BYTES, layout);
+}
+
+static void *try_small(struct gc__thread *self, unsigned size_class, const struct request *request) {
+  struct gc__cursor *cursor = gc__local_cursor(&self->local, request->kind, size_class);
   void *cell;
   gc__world_enter(self);
   while (!(cell = gc__cursor_bump(cursor)))
-    if (!gc__local_refill(&gc__runtime.collector.heap, &self->local, kind, size_class)) break;
+    if (!gc__local_refill(&gc__runtime.collector.heap, &self->local, request->kind, size_class)) break;
+  if (cell && request->kind == GC__KIND_TYPED) note_layout(cell, request->layout);
   gc__world_leave(self);
   return cell;
 }
@@ -43,8 +50,8 @@ static void *try_small(struct gc__thread *self, unsigned size_class, enum gc__ki
 static void *try_large(struct gc__thread *self, const struct request *request) {
   bool is_clean = true;
   gc__world_enter(self);
-  char *object =
-      gc__large_take(&gc__runtime.collector.heap, request->bytes, request->alignment, request->kind, &is_clean);
+  char *object = gc__large_take(&gc__runtime.collector.heap, request->bytes, request->alignment, request->kind,
+                                request->layout, &is_clean);
   gc__world_leave(self);
   if (object && !is_clean) memset(object, 0, gc__large_bytes(request->bytes));
   return object;
@@ -52,7 +59,7 @@ static void *try_large(struct gc__thread *self, const struct request *request) {
 
 static void *try_once(struct gc__thread *self, const struct request *request) {
   unsigned size_class = find_class(request);
-  return size_class < GC__CLASS_COUNT ? try_small(self, size_class, request->kind) : try_large(self, request);
+  return size_class < GC__CLASS_COUNT ? try_small(self, size_class, request) : try_large(self, request);
 }
 
 /* ---- The driver ---- */
@@ -122,9 +129,9 @@ static void *rescue(struct gc__thread *self, const struct request *request) {
   return object ? object : fail(request);
 }
 
-GC__NOINLINE void *gc__allocate(size_t bytes, size_t alignment, enum gc__kind kind) {
+GC__NOINLINE void *gc__allocate(size_t bytes, size_t alignment, enum gc__kind kind, unsigned layout) {
   struct gc__thread *self = gc__attach();
-  struct request request = {bytes, alignment, kind};
+  struct request request = {bytes, alignment, kind, layout};
   if (!self) {
     errno = ENOMEM;
     return NULL;
@@ -146,7 +153,7 @@ static GC__INLINE void *allocate_fast(size_t bytes, enum gc__kind kind) {
     void *cell = gc__cursor_bump(gc__local_cursor(&gc__self->local, kind, gc__class_of(bytes)));
     if (GC__LIKELY(cell != NULL)) return cell;
   }
-  return gc__allocate(bytes, GC__GRANULE_BYTES, kind);
+  return gc__allocate(bytes, GC__GRANULE_BYTES, kind, 0);
 }
 
 void *gc_alloc(size_t bytes) {
@@ -177,8 +184,10 @@ void *gc_alloc_leaf_array(size_t count, size_t bytes) {
 void *gc_alloc_aligned(size_t alignment, size_t bytes) {
   if (!gc__is_power_of_two(alignment)) return refuse(EINVAL);
   if (alignment <= GC__GRANULE_BYTES) return gc_alloc(bytes);
-  return gc__allocate(bytes, alignment, GC__KIND_ALIGNED);
+  return gc__allocate(bytes, alignment, GC__KIND_ALIGNED, 0);
 }
+
+/* ---- Typed objects ---- */
 
 static bool is_layout(const struct gc_layout *layout, size_t count) {
   if (!layout || !layout->bytes || (layout->pointer_count && !layout->pointer_offsets)) return false;
@@ -191,9 +200,40 @@ static bool is_layout(const struct gc_layout *layout, size_t count) {
   return true;
 }
 
+/* SIZE_MAX: no memory. */
+static size_t intern(struct gc__thread *self, const struct gc_layout *layout) {
+  struct gc__heap *heap = &gc__runtime.collector.heap;
+  size_t number = gc__layouts_find(&heap->layouts, layout->bytes, layout->pointer_count, layout->pointer_offsets);
+  if (GC__LIKELY(number)) return number;
+  gc__world_enter(self);
+  gc__lock_take(&heap->lock);
+  number = gc__layouts_add(heap, layout->bytes, layout->pointer_count, layout->pointer_offsets);
+  gc__lock_give(&heap->lock);
+  gc__world_leave(self);
+  return number;
+}
+
+/* A stop between the bump and the note finds a cell of zeros: [layout.words]. */
+static void *allocate_typed(size_t bytes, unsigned layout) {
+  if (GC__LIKELY(bytes <= GC__SMALL_MAX_BYTES)) {
+    void *cell = gc__cursor_bump(gc__local_cursor(&gc__self->local, GC__KIND_TYPED, gc__class_of(bytes)));
+    if (GC__LIKELY(cell != NULL)) {
+      note_layout(cell, layout);
+      return cell;
+    }
+  }
+  return gc__allocate(bytes, GC__GRANULE_BYTES, GC__KIND_TYPED, layout);
+}
+
 void *gc_alloc_typed(const struct gc_layout *layout, size_t count) {
+  size_t bytes;
   if (!is_layout(layout, count)) return refuse(EINVAL);
-  return layout->pointer_count ? gc_alloc_array(count, layout->bytes) : gc_alloc_leaf_array(count, layout->bytes);
+  if (__builtin_mul_overflow(count, layout->bytes, &bytes)) return refuse(ENOMEM);
+  if (!layout->pointer_count) return gc_alloc_leaf(bytes);
+  struct gc__thread *self = gc__attach();
+  size_t number = self ? intern(self, layout) : SIZE_MAX;
+  if (number == SIZE_MAX) return refuse(ENOMEM);
+  return number ? allocate_typed(bytes, (unsigned)number) : gc_alloc(bytes);
 }
 
 gc_oom_fn *gc_set_oom_handler(gc_oom_fn *handler) {

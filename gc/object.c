@@ -81,12 +81,19 @@ static void clear_tail(char *start, size_t bytes, size_t end_bytes) {
 
 static void *move(void *object, struct gc__place place, size_t bytes) {
   size_t kept = bytes < place.bytes ? bytes : place.bytes;
-  char *moved = gc__allocate(bytes, alignment_of(place), place.kind);
+  unsigned layout = gc__layout_number_of(&gc__runtime.collector.heap, place.granule);
+  char *moved = gc__allocate(bytes, alignment_of(place), place.kind, layout);
   if (!moved) return NULL;
   memcpy(moved, object, kept);
   gc_written(moved, kept); /* a collection since it was made has made it old */
   gc_free(object);
   return moved;
+}
+
+/* Typed objects are resized by whole elements. */
+static bool is_right_size(struct gc__place place, size_t bytes) {
+  const struct gc__layout *layout = gc__layout_of(&gc__runtime.collector.heap, place.granule);
+  return !layout || bytes % layout->bytes == 0;
 }
 
 void *gc_realloc(void *object, size_t bytes) {
@@ -95,6 +102,10 @@ void *gc_realloc(void *object, size_t bytes) {
   if (!self) return NULL;
   struct gc__place place = find(self, object);
   if (gc__place_is_none(place) || start_of(place) != object) report_misuse(self, "gc_realloc", object);
+  if (!is_right_size(place, bytes)) {
+    errno = EINVAL;
+    return NULL;
+  }
   if (!fits_in_place(self, place, bytes)) return move(object, place, bytes);
   size_t now_bytes = place.is_large ? gc__round_up(bytes, GC__PAGE_BYTES) : place.bytes;
   clear_tail(object, bytes, now_bytes < place.bytes ? now_bytes : place.bytes);

@@ -45,8 +45,8 @@ void gc__cascade_finish(struct gc__thread *self);
 enum gc_tracking gc__tracking_of(const struct gc__heap *heap);
 const char *gc__tracking_name(enum gc_tracking tracking);
 
-/* Memory of a kind; alignment is a power of two, at least 16. NULL and ENOMEM. */
-void *gc__allocate(size_t bytes, size_t alignment, enum gc__kind kind);
+/* Memory of a kind; alignment is a power of two, at least 16; layout: of typed memory, else 0. NULL and ENOMEM. */
+void *gc__allocate(size_t bytes, size_t alignment, enum gc__kind kind, unsigned layout);
 
 /* Tells the program's event functions what happened to the heap's size since, and of a collection. Unlocked, in no
  * section. */

@@ -73,6 +73,8 @@ static void decrement(struct gc__counting *counting, size_t word) {
 /* Makes [count.sync] true of a word whose value is not that of its shadow. */
 static GC__NOINLINE void sync_changed(struct gc__counting *counting, size_t value, size_t *shadow) {
   size_t counted = *shadow, target = gc__counting_resolve(counting, value);
+  size_t offset = (uintptr_t)shadow - (uintptr_t)counting->heap->counts.shadow.start;
+  if (!gc__heap_declares(counting->heap, offset)) target = GC__NO_OBJECT;
   if (counted) {
     decrement(counting, counted);
     *shadow = 0;

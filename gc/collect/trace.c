@@ -4,9 +4,6 @@
 #include "base/check.h"
 #include "heap/block.h"
 
-/* Words of stacks and static data that a marker takes at a time. */
-#define ROOT_PIECE_BYTES ((size_t)32 << 10)
-
 /* Objects longer than this are scanned in slices, so that other markers can share one. */
 #define SLICE_GRANULES ((size_t)256)
 
@@ -15,18 +12,20 @@
 
 /* A reference to an object, as the queue and the stack hold it: its first granule, above the shape of its block (the
  * granules of a cell, and its kind) or, if it is large, above its kind and 0 granules. On the stack a large object is
- * meant from this granule on. The bits between are 0, so that one shift gives an offset. */
-#define REF_LOG2   16u
-#define REF_KIND   ((size_t)3 << GC__SHAPE_KIND_LOG2)
-#define REF_LEAF   ((size_t)GC__KIND_LEAF << GC__SHAPE_KIND_LOG2)
-#define REF_LENGTH ((size_t)GC__SHAPE_GRANULES)
-_Static_assert(GC__KIND_COUNT <= 4, "a kind has two bits in a reference");
+ * meant from this granule on. The bits between are 0, so that one shift gives an offset. What is not a cell of which
+ * every word is scanned has a bit of its own, the one in which typed kinds differ from the others. */
+#define REF_LOG2    17u
+#define REF_KIND    ((size_t)3 << GC__SHAPE_KIND_LOG2)
+#define REF_LEAF    ((size_t)GC__KIND_LEAF << GC__SHAPE_KIND_LOG2)
+#define REF_SPECIAL ((size_t)GC__KIND_TYPED << GC__SHAPE_KIND_LOG2)
+#define REF_LENGTH  ((size_t)GC__SHAPE_GRANULES)
+_Static_assert(GC__KIND_TYPED == 4 && GC__KIND_COUNT == 5, "one bit says that a kind is typed");
 
 static GC__INLINE size_t make_ref(size_t granule, size_t shape) {
   return (granule << REF_LOG2) + shape;
 }
 static GC__INLINE size_t large_ref(size_t granule, enum gc__kind kind) {
-  return make_ref(granule, (size_t)kind << GC__SHAPE_KIND_LOG2);
+  return make_ref(granule, (size_t)kind << GC__SHAPE_KIND_LOG2 | REF_SPECIAL);
 }
 static GC__INLINE size_t ref_granule(size_t ref) {
   return ref >> REF_LOG2;
@@ -304,6 +303,46 @@ static GC__NOINLINE size_t slice_granules(struct gc__marker *marker, size_t ref,
   return granules < SLICE_GRANULES ? granules : SLICE_GRANULES;
 }
 
+/* ---- Typed objects ---- */
+
+/* The words of [start, end) in an object, by offsets, that its layout declares. */
+SCANS_ANYTHING static void scan_declared(struct gc__marker *marker, size_t granule, size_t start, size_t end) {
+  const struct gc__layout *layout = gc__layout_of(marker->trace->heap, granule);
+  const char *object = gc__space_address(&marker->space, granule);
+  struct view view = open_view(marker);
+  if (!layout) {
+    for (size_t at = start; at < end; at += sizeof(size_t))
+      consider_heap_word(marker, &view, *(const size_t *)(const void *)(object + at), marker->is_minor);
+    end = 0;
+  }
+  for (size_t element = layout ? start - start % layout->step : end; element < end; element += layout->step)
+    for (size_t i = 0; i < layout->count; i++) {
+      size_t at = element + layout->offsets[i];
+      if (at < start) continue;
+      if (at >= end) break;
+      consider_heap_word(marker, &view, *(const size_t *)(const void *)(object + at), marker->is_minor);
+    }
+  settle_view(&view, marker);
+  close_view(&view, marker);
+}
+
+/* What a reference on the stack means, of a typed object. */
+static GC__NOINLINE void scan_typed(struct gc__marker *marker, size_t ref) {
+  size_t granule = ref_granule(ref), granules = ref & REF_LENGTH, first = granule;
+  if (!granules) {
+    size_t rest;
+    granules = slice_granules(marker, ref, &rest);
+    first = gc__space_granule_of(&marker->space, ref_offset(ref));
+    if (rest) marker->stack.items[marker->stack.top++] = rest;
+  }
+  size_t start = (granule - first) * GC__GRANULE_BYTES;
+  scan_declared(marker, first, start, start + granules * GC__GRANULE_BYTES);
+}
+
+static GC__NOINLINE bool is_typed(const struct gc__marker *marker, size_t ref) {
+  return gc__space_place(&marker->space, ref_offset(ref)).kind == GC__KIND_TYPED;
+}
+
 /* The lower items of a deep stack have left the cache since they were candidates: the line of the one that comes some
  * pops later is asked for again. What follows a slice of a large object is pushed before what the slice holds, so that
  * it can be stolen; there is room, where the slice was. */
@@ -312,8 +351,14 @@ static GC__INLINE void scan_top(struct gc__marker *marker, struct view *view, co
   size_t ref = *top, granules = ref & REF_LENGTH;
   GC__PREFETCH((char *)view->base + ref_offset(top[-(ptrdiff_t)GC__STACK_PAD]));
   view->granules += granules;
-  if (GC__UNLIKELY(!granules)) {
+  if (GC__UNLIKELY(ref & REF_SPECIAL)) {
     size_t rest;
+    if (is_typed(marker, ref)) {
+      close_view(view, marker);
+      scan_typed(marker, ref);
+      *view = open_view(marker);
+      return;
+    }
     granules = slice_granules(marker, ref, &rest);
     if (rest) view->items[view->top++] = rest;
   }
@@ -358,6 +403,7 @@ SCANS_ANYTHING static void scan_written_cells(struct gc__marker *marker, struct 
     if (target == SIZE_MAX || gc__byte_peek(&view.live[target]) == view.epoch) continue;
     size_t granule = gc__space_granule_of(space, (uintptr_t)word - view.base);
     if (granule == SIZE_MAX || gc__byte_peek(&view.live[granule]) != view.epoch) continue;
+    if (!gc__heap_declares(marker->trace->heap, (uintptr_t)word - view.base)) continue;
     consider_heap_word(marker, &view, *word, true);
     settle_view(&view, marker);
   }
@@ -375,6 +421,13 @@ SCANS_ANYTHING static void scan_written_runs(struct gc__marker *marker, struct g
     if (granule == SIZE_MAX || gc__byte_peek(&space->live[granule]) != marker->epoch) continue;
     const struct gc__run *run = &space->runs[granule / GC__PAGE_GRANULES];
     if (run->state != GC__RUN_LARGE || run->kind == GC__KIND_LEAF) continue;
+    if (run->kind == GC__KIND_TYPED) {
+      size_t start = offset - granule * GC__GRANULE_BYTES;
+      close_view(&view, marker);
+      scan_declared(marker, granule, start, start + (end - at));
+      view = open_view(marker);
+      continue;
+    }
     scan_words(marker, &view, (const size_t *)at, (end - at) / sizeof(size_t), true);
     settle_view(&view, marker);
   }
@@ -404,7 +457,7 @@ SCANS_ANYTHING static void scan_open(struct gc__marker *marker, struct gc__range
   const struct gc__space *space = &marker->space;
   size_t first = (range.start - space->base) / GC__GRANULE_BYTES, end = (range.end - space->base) / GC__GRANULE_BYTES;
   size_t words = (gc__entry_at(space, first / GC__BLOCK_GRANULES).shape & GC__SHAPE_GRANULES) * GRANULE_WORDS;
-  uint16_t cells[ROOT_PIECE_BYTES / GC__GRANULE_BYTES]; /* small: the program's stack may be */
+  uint16_t cells[GC__ROOT_PIECE_BYTES / GC__GRANULE_BYTES]; /* small: the program's stack may be */
   size_t count = 0;
   for (size_t at = first; at < end; at += 64)
     for (uint64_t old = gc__bytes_equal(space->live + at, marker->epoch); old; old &= old - 1) {
@@ -412,6 +465,10 @@ SCANS_ANYTHING static void scan_open(struct gc__marker *marker, struct gc__range
       if (count < OPEN_AHEAD) GC__PREFETCH(gc__space_address(space, first + cells[count]));
       count++;
     }
+  if (gc__entry_kind(gc__entry_at(space, first / GC__BLOCK_GRANULES)) == GC__KIND_TYPED) {
+    for (size_t i = 0; i < count; i++) scan_declared(marker, first + cells[i], 0, words * sizeof(size_t));
+    return;
+  }
   struct view view = open_view(marker);
   for (size_t i = 0; i < count; i++) {
     if (i + OPEN_AHEAD < count) GC__PREFETCH(gc__space_address(space, first + cells[i + OPEN_AHEAD]));
@@ -433,31 +490,6 @@ static void prefetch_next_root(const struct gc__marker *marker) {
 
 /* ---- A marker's work ---- */
 
-static bool take_root_piece(struct gc__trace *trace, struct gc__root_range *piece) {
-  bool found = false;
-  while (!gc__flag_swap_if(&trace->root_lock, 0, 1)) gc__spin_hint();
-  while (gc__word_peek(&trace->root_at) < gc__word_peek(&trace->root_count) && !found) {
-    struct gc__range range = trace->roots[trace->root_at].range;
-    uintptr_t start = trace->root_from ? trace->root_from : range.start;
-    *piece = (struct gc__root_range){{start, range.end}, trace->roots[trace->root_at].source};
-    found = start < range.end;
-    if (found && range.end - start > ROOT_PIECE_BYTES) piece->range.end = start + ROOT_PIECE_BYTES;
-    trace->root_from = piece->range.end;
-    if (piece->range.end != range.end) continue;
-    gc__word_poke(&trace->root_at, trace->root_at + 1);
-    trace->root_from = 0;
-  }
-  gc__flag_set(&trace->root_lock, 0);
-  return found;
-}
-
-static bool steal_some(struct gc__marker *marker) {
-  struct gc__trace *trace = marker->trace;
-  for (unsigned i = 0; i < trace->marker_count; i++)
-    if (trace->markers[i] != marker && gc__mark_stack_steal(&marker->stack, &trace->markers[i]->stack)) return true;
-  return false;
-}
-
 static void scan_piece(struct gc__marker *marker, const struct gc__root_range *piece) {
   prefetch_next_root(marker);
   if (piece->source == GC__ROOT_WRITTEN) scan_written(marker, piece->range);
@@ -470,36 +502,8 @@ void gc__trace_work(struct gc__marker *marker) {
   struct gc__root_range piece;
   for (;;) {
     drain(marker);
-    if (take_root_piece(trace, &piece)) scan_piece(marker, &piece);
-    else if (!trace->is_shared || !steal_some(marker)) return;
-  }
-}
-
-bool gc__trace_has_work(const struct gc__trace *trace) {
-  for (unsigned i = 0; i < trace->marker_count; i++)
-    if (gc__word_peek(&trace->markers[i]->stack.shared)) return true;
-  return gc__word_peek(&trace->root_at) < gc__word_peek(&trace->root_count);
-}
-
-void gc__trace_begin(struct gc__trace *trace, const struct gc__roots *roots, uint8_t epoch, bool is_minor) {
-  trace->epoch = epoch;
-  trace->is_minor = is_minor;
-  trace->roots = gc__roots_list(roots);
-  gc__word_poke(&trace->root_count, roots->count);
-  gc__word_poke(&trace->root_at, 0);
-  trace->root_from = 0;
-  trace->has_overflowed = 0;
-  for (unsigned i = 0; i < trace->marker_count; i++) {
-    struct gc__marker *marker = trace->markers[i];
-    marker->trace = trace;
-    marker->space = trace->heap->space;
-    marker->epoch = epoch;
-    marker->epoch_before = trace->heap->epoch;
-    marker->stamp = trace->heap->stamp;
-    marker->is_minor = is_minor;
-    marker->interior_in_heap = trace->interior_in_heap;
-    marker->candidates.oldest = marker->candidates.count = 0;
-    marker->marked_objects = marker->marked_bytes = marker->false_words = 0;
+    if (gc__trace_take_root(trace, &piece)) scan_piece(marker, &piece);
+    else if (!trace->is_shared || !gc__trace_steal(marker)) return;
   }
 }
 
@@ -539,6 +543,13 @@ void gc__trace_root_objects(struct gc__marker *marker) {
 
 /* Scanning again is harmless: what it finds is marked already, or was lost and is found now. */
 SCANS_ANYTHING static void rescan(struct gc__marker *marker, size_t granule, size_t bytes) {
+  bool is_declared = gc__layout_of(marker->trace->heap, granule) != NULL;
+  for (size_t at = 0, end; is_declared && at < bytes; at = end) {
+    end = bytes - at < SLICE_WORDS * sizeof(size_t) ? bytes : at + SLICE_WORDS * sizeof(size_t);
+    scan_declared(marker, granule, at, end);
+    drain(marker);
+  }
+  if (is_declared) return;
   const size_t *word = (const size_t *)(void *)gc__space_address(&marker->space, granule);
   for (const size_t *end = word + bytes / sizeof *word; word < end;) {
     size_t left = (size_t)(end - word), count = left < SLICE_WORDS ? left : SLICE_WORDS;

@@ -73,6 +73,15 @@ struct gc__trace {
 /* Prepares a trace over the heap that marks with that epoch. World stopped. */
 void gc__trace_begin(struct gc__trace *trace, const struct gc__roots *roots, uint8_t epoch, bool is_minor);
 
+/* Words of stacks and static data that a marker takes at a time. */
+#define GC__ROOT_PIECE_BYTES ((size_t)32 << 10)
+
+/* The next piece of the roots that nobody took; false: there is none. */
+bool gc__trace_take_root(struct gc__trace *trace, struct gc__root_range *piece);
+
+/* Takes some of another marker's work; false: there is none. */
+bool gc__trace_steal(struct gc__marker *marker);
+
 /* Marks the allocated root objects, and makes them work for the first marker. */
 void gc__trace_root_objects(struct gc__marker *marker);
 

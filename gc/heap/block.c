@@ -35,6 +35,10 @@ struct gc__page_grant gc__block_make(struct gc__heap *heap, enum gc__kind kind, 
   if (grant.first == GC__NONE) return grant;
   uint32_t block = grant.first / GC__BLOCK_PAGES;
   const struct gc__size_class *class = &gc__size_classes[size_class];
+  if (kind == GC__KIND_TYPED && !gc__layouts_cover(heap, block, class->cell_count)) {
+    gc__pages_give(&heap->pages, grant.first, GC__BLOCK_PAGES);
+    return (struct gc__page_grant){.first = GC__NONE, .is_refused = true};
+  }
   struct gc__block *facts = block_at(heap, block);
   gc__word_poke(&facts->owner, 0); /* readers take no lock: heap/object.c */
   facts->next = GC__NONE;
@@ -58,6 +62,7 @@ void gc__block_release(struct gc__heap *heap, uint32_t block) {
   struct gc__block *facts = block_at(heap, block);
   GC__CHECK(facts->state == GC__BLOCK_IDLE || facts->state == GC__BLOCK_OWNED);
   if (facts->kind == GC__KIND_ROOT) unlink_root_block(heap, block);
+  if (facts->kind == GC__KIND_TYPED) gc__layouts_uncover(heap, block, gc__block_class(heap, block)->cell_count);
   facts->state = GC__BLOCK_NONE;
   gc__word_poke(&facts->owner, 0);
   gc__entry_set(&heap->space, block, (struct gc__block_entry){0});

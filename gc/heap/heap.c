@@ -65,6 +65,7 @@ void gc__heap_close(struct gc__heap *heap) {
     heap_pages += gc__bit_count(heap->space.dirty_pages[word]);
   gc__budget_give(heap->budget, heap_pages * GC__PAGE_BYTES);
   gc__log_close(heap);
+  gc__layouts_close(&heap->layouts);
   gc__counts_close(&heap->counts);
   gc__space_close(&heap->space);
   gc__lock_close(&heap->lock);

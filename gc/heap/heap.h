@@ -12,6 +12,7 @@
 #include "base/atomic.h"
 #include "base/bytes.h"
 #include "heap/counts.h"
+#include "heap/layout.h"
 #include "heap/liveness.h"
 #include "heap/pages.h"
 #include "heap/space.h"
@@ -41,11 +42,12 @@ struct gc__heap {
   struct gc__budget *budget;
   struct gc__lock lock;
   struct gc__counts counts; /* of a mode that counts; else space.counts is NULL and these are all zero */
-  uint8_t epoch;            /* [live.epoch]; a mode that counts never changes it */
-  uint8_t black_epoch;      /* number of the last full trace, as false root words are noted with it */
-  uint16_t stamp;           /* number of the coming stop: [block.young] */
-  uint16_t ended_stamp;     /* number of the last one */
-  size_t hand_out_bytes;    /* cells are zeroed and handed to a thread in steps of this size */
+  struct gc__layouts layouts;
+  uint8_t epoch;         /* [live.epoch]; a mode that counts never changes it */
+  uint8_t black_epoch;   /* number of the last full trace, as false root words are noted with it */
+  uint16_t stamp;        /* number of the coming stop: [block.young] */
+  uint16_t ended_stamp;  /* number of the last one */
+  size_t hand_out_bytes; /* cells are zeroed and handed to a thread in steps of this size */
   uint32_t available[GC__TIER_COUNT][GC__KIND_COUNT][GC__CLASS_COUNT]; /* lists: [block.listed] */
   uint32_t root_blocks;                                                /* list of all blocks of root objects */
   uint32_t large, root_large;                                          /* lists of large objects */
@@ -96,6 +98,13 @@ bool gc__heap_grow(struct gc__heap *heap, uint32_t page_count, uint32_t alignmen
 /* Gives free memory that was idle since the last time, beyond what the allowance may use, back to the system, half of
  * it at a time: a steady program keeps what it uses, while one past its peak shrinks within a few collections. */
 void gc__heap_trim(struct gc__heap *heap);
+
+/* Whether the word at this offset may hold a pointer, of an object that is no leaf: [layout.words]. */
+static GC__INLINE bool gc__heap_declares(const struct gc__heap *heap, size_t offset) {
+  struct gc__block_entry entry = gc__entry_at(&heap->space, offset >> GC__BLOCK_LOG2);
+  bool may_be_typed = (entry.shape & GC__SHAPE_PAGES) || gc__entry_kind(entry) == GC__KIND_TYPED;
+  return GC__LIKELY(!may_be_typed) || gc__layouts_declare(heap, offset);
+}
 
 /* Which of 64 liveness bytes are those of old objects, or of cells that must stay for another reason: a bit each. */
 static GC__INLINE uint64_t gc__heap_live_bits(const struct gc__heap *heap, const uint8_t *bytes) {

@@ -50,7 +50,8 @@ static struct gc__page_grant find_pages(struct gc__heap *heap, uint32_t count, u
   return grant;
 }
 
-char *gc__large_take(struct gc__heap *heap, size_t bytes, size_t alignment, enum gc__kind kind, bool *is_clean) {
+char *gc__large_take(struct gc__heap *heap, size_t bytes, size_t alignment, enum gc__kind kind, unsigned layout,
+                     bool *is_clean) {
   size_t alignment_pages = alignment > GC__PAGE_BYTES ? alignment / GC__PAGE_BYTES : 1;
   size_t most = heap->space.reserved_bytes / GC__PAGE_BYTES;
   if (bytes > heap->space.reserved_bytes || alignment_pages > most) return NULL;
@@ -62,7 +63,8 @@ char *gc__large_take(struct gc__heap *heap, size_t bytes, size_t alignment, enum
                                                      .stamp = heap->stamp,
                                                      .state = GC__RUN_LARGE,
                                                      .kind = (uint8_t)kind,
-                                                     .alignment_log2 = (uint8_t)gc__highest_bit(alignment)};
+                                                     .alignment_log2 = (uint8_t)gc__highest_bit(alignment),
+                                                     .layout = (uint16_t)layout};
     heap->space.live[(size_t)grant.first * GC__PAGE_GRANULES] = 0;
     claim_pages(heap, grant.first, grant.first, count);
     gc__log_welcome(heap, grant.first, count);

@@ -10,8 +10,9 @@ static inline size_t gc__large_bytes(size_t bytes) {
 }
 
 /* A run for an object of that size, or NULL: no memory. Its contents are zero only if *is_clean. alignment: a power of
- * two. */
-char *gc__large_take(struct gc__heap *heap, size_t bytes, size_t alignment, enum gc__kind kind, bool *is_clean);
+ * two. layout: of a typed object, else 0. */
+char *gc__large_take(struct gc__heap *heap, size_t bytes, size_t alignment, enum gc__kind kind, unsigned layout,
+                     bool *is_clean);
 
 /* Lengthens or shortens the object in place to bytes, rounded up to pages. False: it stays as it was. Bytes that were
  * not in its run before are zero afterwards. */

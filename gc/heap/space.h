@@ -29,8 +29,9 @@
 #define GC__NONE          UINT32_MAX /* no page, no block */
 
 /* What a block's objects are. Roots are scanned like the others, and live until they are freed by hand; aligned ones
- * are scanned objects that asked for more than 16 bytes of alignment, so that gc_realloc knows them. */
-enum gc__kind { GC__KIND_SCANNED, GC__KIND_LEAF, GC__KIND_ROOT, GC__KIND_ALIGNED, GC__KIND_COUNT };
+ * are scanned objects that asked for more than 16 bytes of alignment, so that gc_realloc knows them; of typed ones only
+ * the words are scanned that their layouts declare (heap/layout.h). */
+enum gc__kind { GC__KIND_SCANNED, GC__KIND_LEAF, GC__KIND_ROOT, GC__KIND_ALIGNED, GC__KIND_TYPED, GC__KIND_COUNT };
 
 #define GC__SHAPE_GRANULES  0x3ffu /* granules in a cell; 0: no cells here */
 #define GC__SHAPE_KIND_LOG2 10u
@@ -70,6 +71,7 @@ struct gc__run {
   uint16_t stamp;        /* of a large object: the stop before which it was made */
   uint8_t state, kind;
   uint8_t alignment_log2;
+  uint16_t layout; /* of a typed object */
 };
 
 struct gc__counts;

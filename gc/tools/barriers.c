@@ -124,6 +124,7 @@ COMPARES_ANYTHING static void compare_object(struct gc__collector *collector, st
     if (now == (before = *copy_of(barriers, offset)) || has_card(space, offset)) continue;
     size_t target = target_of(collector, now);
     if (target == SIZE_MAX || target == target_of(collector, before)) continue;
+    if (!gc__heap_declares(&collector->heap, offset)) continue;
     suspect_word(collector, &(struct suspect){start, offset, before, now, 0});
   }
 }

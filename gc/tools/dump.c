@@ -8,7 +8,7 @@ struct class_row {
   size_t blocks, live_cells;
 };
 
-static const char *const kind_names[GC__KIND_COUNT] = {"scanned", "leaf", "root", "aligned"};
+static const char *const kind_names[GC__KIND_COUNT] = {"scanned", "leaf", "root", "aligned", "typed"};
 
 /* Counts by the last trace: cells allocated since are not among them. */
 static void count_classes(const struct gc__heap *heap, struct class_row rows[GC__KIND_COUNT][GC__CLASS_COUNT]) {

@@ -120,7 +120,7 @@ READS_ANYTHING static void verify_words(const struct gc__collector *collector, s
   const size_t *word = (const size_t *)(void *)gc__space_address(space, granule);
   for (const size_t *end = word + bytes / sizeof *word; word < end; word++) {
     size_t offset = *word - space->base;
-    if (offset >= space->span_bytes) continue;
+    if (offset >= space->span_bytes || !gc__heap_declares(heap, (uintptr_t)word - space->base)) continue;
     size_t target = gc__space_granule_of(space, offset);
     if (target == SIZE_MAX || space->live[target] == heap->epoch || !gc__heap_is_given(heap, target)) continue;
     if (!collector->crew.trace.interior_in_heap && offset != target * GC__GRANULE_BYTES) continue;

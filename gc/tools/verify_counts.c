@@ -46,10 +46,11 @@ static bool may_count(uint8_t byte, enum gc__kind kind) {
   return (byte & GC__STATE_MASK) != GC__STATE_KEPT;
 }
 
-static void see_word(struct counts_check *check, size_t value, bool is_live, size_t memory) {
+static void see_word(struct counts_check *check, size_t value, bool is_live, size_t memory, bool is_declared) {
   const struct gc__counting *counting = check->counting;
   if (value) {
     size_t target = gc__counting_cell(counting, value);
+    gc__verify(is_declared, "layout.words");
     gc__verify(target != GC__NO_OBJECT, "counts.tenant");
     gc__verify(byte_at(check, target) && !gc__count_is_special(byte_at(check, target)), "counts.tenant");
     check->seen[target]++;
@@ -59,7 +60,7 @@ static void see_word(struct counts_check *check, size_t value, bool is_live, siz
     if (target == GC__NO_OBJECT || !gc__count_is_live(byte_at(check, target))) return;
     bool is_start = memory - counting->heap->space.base == target * GC__GRANULE_BYTES;
     bool is_stuck = (byte_at(check, target) & GC__COUNT_MASK) == GC__COUNT_STUCK; /* the shadow had no memory */
-    gc__verify(is_stuck || (!counting->interior_in_heap && !is_start), "count.sync");
+    gc__verify(is_stuck || !is_declared || (!counting->interior_in_heap && !is_start), "count.sync");
   }
 }
 
@@ -76,7 +77,7 @@ GC__UNINSTRUMENTED static void see_words(struct counts_check *check, size_t gran
   for (const volatile size_t *end = word + place.bytes / sizeof *word; word < end; word++) {
     bool has_shadow = gc__shadow_has(&heap->counts.shadow, ((uintptr_t)word - heap->space.base) / GC__PAGE_BYTES);
     see_word(check, has_shadow ? *gc__shadow_at(&heap->counts.shadow, (const void *)word) : 0, is_live,
-             is_live ? *word : 0);
+             is_live ? *word : 0, gc__heap_declares(heap, (uintptr_t)word - heap->space.base));
   }
 }
 

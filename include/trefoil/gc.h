@@ -144,8 +144,10 @@ struct gc_layout {
   const size_t *pointer_offsets; /* each at most bytes - sizeof(void *) */
 };
 
-/* count elements in a row, of which only the layout's pointer fields need to be scanned (this version scans all words
- * unless the layout has none). The layout is read during the call only. EINVAL: NULL or a layout that breaks its rules. */
+/* count elements in a row, of which only the layout's pointer fields are scanned: a pointer anywhere else in them keeps
+ * nothing. The layout is read during the call only; of two with the same content the second takes no memory. It is
+ * repeated to the end of the object (gc_size). NULL and EINVAL: no layout, or one that breaks its rules. An object whose
+ * layout has no pointers is a leaf. After 65,535 different layouts objects of further ones are scanned whole. */
 GC_PUBLIC void *gc_alloc_typed(const struct gc_layout *layout, size_t count) GC_MALLOC_LIKE;
 
 /* alignment: a power of two, else EINVAL. */
@@ -155,8 +157,9 @@ GC_PUBLIC void *gc_alloc_aligned(size_t alignment, size_t bytes) GC_MALLOC_LIKE 
 GC_PUBLIC void *gc_alloc_root(size_t bytes) GC_MALLOC_LIKE GC_SIZED_BY(1);
 
 /* Resizes, in place where it can, else by moving (the old object is freed then). New bytes are zero; leaf and root
- * objects stay so, and an object keeps the alignment that it was made with. NULL is gc_alloc; 0 bytes give a minimal
- * object. On failure: NULL, and the old object stays. Anything but NULL or the start of an object is misuse. */
+ * objects stay so, and an object keeps the alignment or the layout that it was made with. NULL is gc_alloc; 0 bytes give
+ * a minimal object. On failure: NULL, and the old object stays; EINVAL: bytes is no multiple of what one element of a
+ * typed object takes; ENOMEM. Anything but NULL or the start of an object is misuse. */
 GC_PUBLIC void *gc_realloc(void *object, size_t bytes) __attribute__((warn_unused_result)) GC_SIZED_BY(2);
 GC_PUBLIC void *gc_realloc_array(void *object, size_t count, size_t bytes)
     __attribute__((warn_unused_result)) GC_SIZED_BY(2, 3);

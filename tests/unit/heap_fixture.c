@@ -67,7 +67,7 @@ static void *take_cell(struct heap_fixture *fixture, unsigned local, enum gc__ki
 static void *take_large(struct heap_fixture *fixture, enum gc__kind kind, size_t bytes, size_t alignment) {
   bool is_clean;
   size_t run_bytes = gc__round_up(bytes ? bytes : 1, GC__PAGE_BYTES);
-  char *object = gc__large_take(&fixture->heap, bytes, alignment, kind, &is_clean);
+  char *object = gc__large_take(&fixture->heap, bytes, alignment, kind, 0, &is_clean);
   if (!object) return NULL;
   if (is_clean) require(unit_all_zero(object, run_bytes));
   else memset(object, 0, run_bytes);

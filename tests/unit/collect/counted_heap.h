@@ -29,7 +29,7 @@ static struct gc__counting *const counting = &collector.counting;
 static inline void *make(enum gc__kind kind, size_t bytes) {
   bool is_clean;
   if (bytes > GC__SMALL_MAX_BYTES) {
-    char *object = gc__large_take(heap, bytes, GC__GRANULE_BYTES, kind, &is_clean);
+    char *object = gc__large_take(heap, bytes, GC__GRANULE_BYTES, kind, 0, &is_clean);
     if (!is_clean) memset(object, 0, gc__large_bytes(bytes));
     return object;
   }

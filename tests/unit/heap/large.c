@@ -67,8 +67,8 @@ START_TEST(absurd_sizes_are_refused) {
   static const size_t sizes[] = {FIXTURE_RESERVE_BYTES + 1, (size_t)1 << 44, SIZE_MAX - 5000, SIZE_MAX};
   heap_fixture_open(&fixture, 1);
   for (unsigned i = 0; i < COUNT_OF(sizes); i++)
-    ck_assert_ptr_null(gc__large_take(heap, sizes[i], 16, GC__KIND_LEAF, &is_clean));
-  ck_assert_ptr_nonnull(gc__large_take(heap, FIXTURE_RESERVE_BYTES, 16, GC__KIND_LEAF, &is_clean));
+    ck_assert_ptr_null(gc__large_take(heap, sizes[i], 16, GC__KIND_LEAF, 0, &is_clean));
+  ck_assert_ptr_nonnull(gc__large_take(heap, FIXTURE_RESERVE_BYTES, 16, GC__KIND_LEAF, 0, &is_clean));
   heap_fixture_close(&fixture);
 }
 END_TEST

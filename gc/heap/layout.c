@@ -1,0 +1,194 @@
+/* heap/layout.c - see layout.h. */
+#include "heap/layout.h"
+#include "base/check.h"
+#include "heap/heap.h"
+
+#include <string.h>
+
+#define MEMORY_MOST     ((size_t)1 << 30)
+#define PART_BYTES      (GC__BLOCK_GRANULES * sizeof(uint16_t)) /* of the table, a block */
+#define FAR             (SIZE_MAX / 4)                          /* no object is as long */
+#define MASK_WORDS_MOST 64u
+
+static bool open_layouts(struct gc__heap *heap) {
+  struct gc__layouts *layouts = &heap->layouts;
+  size_t blocks = heap->space.reserved_bytes / GC__BLOCK_BYTES;
+  if (layouts->cells) return true;
+  layouts->budget = heap->budget;
+  size_t bytes = gc__round_up(blocks * PART_BYTES, GC__HUGE_PAGE_BYTES);
+  bool has_memory = layouts->memory.start || gc__region_open_most(&layouts->memory, heap->budget, MEMORY_MOST);
+  bool has_index = layouts->index_memory.start || gc__region_open(&layouts->index_memory, heap->budget,
+                                                                  (GC__LAYOUTS_MOST + 1) * sizeof(struct gc__layout *));
+  if (!has_memory || !has_index) return false;
+  uint16_t *cells = gc__os_reserve(bytes, GC__HUGE_PAGE_BYTES);
+  if (!cells) return false;
+  layouts->cells_bytes = bytes;
+  layouts->cells = cells;
+  return true;
+}
+
+void gc__layouts_close(struct gc__layouts *layouts) {
+  gc__region_close(&layouts->memory);
+  gc__region_close(&layouts->index_memory);
+  if (!layouts->cells) return;
+  gc__os_release(layouts->cells, layouts->cells_bytes);
+  gc__budget_give(layouts->budget, layouts->charged_bytes);
+  layouts->cells = NULL;
+}
+
+/* ---- Interning ---- */
+
+static unsigned layout_bucket(size_t bytes, size_t count, const size_t *offsets) {
+  uint64_t hash = (bytes ^ count << 32) * UINT64_C(0x9e3779b97f4a7c15);
+  for (size_t i = 0; i < count; i++) hash = (hash ^ offsets[i]) * UINT64_C(0xff51afd7ed558ccd) + (hash >> 29);
+  return (unsigned)(hash >> 40) % GC__LAYOUT_BUCKETS;
+}
+
+static unsigned find_in_bucket(const struct gc__layouts *layouts, unsigned bucket, size_t bytes, size_t count,
+                               const size_t *offsets) {
+  unsigned number = gc__flag_get(&layouts->buckets[bucket]);
+  while (number) {
+    const struct gc__layout *layout = gc__layout_numbered(layouts, number);
+    bool is_same = layout->bytes == bytes && layout->count == count;
+    if (is_same && memcmp(layout->offsets, offsets, count * sizeof *offsets) == 0) return number;
+    number = layout->next;
+  }
+  return 0;
+}
+
+unsigned gc__layouts_find(const struct gc__layouts *layouts, size_t bytes, size_t count, const size_t *offsets) {
+  return find_in_bucket(layouts, layout_bucket(bytes, count, offsets), bytes, count, offsets);
+}
+
+/* Shell's method: offsets are few, and mostly in order. */
+static void sort(size_t *offsets, size_t count) {
+  size_t gap = 1;
+  while (gap < count / 3) gap = gap * 3 + 1;
+  for (; gap; gap /= 3)
+    for (size_t i = gap; i < count; i++) {
+      size_t offset = offsets[i], at = i;
+      for (; at >= gap && offsets[at - gap] > offset; at -= gap) offsets[at] = offsets[at - gap];
+      offsets[at] = offset;
+    }
+}
+
+static size_t keep_distinct(size_t *offsets, size_t count) {
+  size_t kept = 0;
+  for (size_t i = 0; i < count; i++)
+    if (!kept || offsets[kept - 1] != offsets[i]) offsets[kept++] = offsets[i];
+  return kept;
+}
+
+static void complete(struct gc__layout *layout) {
+  bool is_regular = layout->bytes % sizeof(void *) == 0;
+  layout->step = is_regular ? layout->bytes : FAR;
+  layout->mask = 0;
+  if (layout->bytes <= MASK_WORDS_MOST * sizeof(void *))
+    for (size_t i = 0; i < layout->count; i++) layout->mask |= (uint64_t)1 << layout->offsets[i] / sizeof(void *);
+}
+
+/* The new one is written behind the others, and belongs to them if it turns out to be new. */
+size_t gc__layouts_add(struct gc__heap *heap, size_t bytes, size_t count, const size_t *offsets) {
+  struct gc__layouts *layouts = &heap->layouts;
+  GC__CHECK(gc__lock_is_held(&heap->lock));
+  if (count > MEMORY_MOST / sizeof *offsets || !open_layouts(heap)) return SIZE_MAX;
+  size_t wanted = layouts->used_bytes + sizeof(struct gc__layout) + count * sizeof *offsets;
+  unsigned number = layouts->count + 1;
+  bool is_full = number > GC__LAYOUTS_MOST;
+  if (!gc__region_commit(&layouts->memory, wanted) ||
+      (!is_full && !gc__region_commit(&layouts->index_memory, ((size_t)number + 1) * sizeof(struct gc__layout *))))
+    return SIZE_MAX;
+  struct gc__layout *layout = (void *)(layouts->memory.start + layouts->used_bytes);
+  memcpy(layout->offsets, offsets, count * sizeof *offsets);
+  sort(layout->offsets, count);
+  layout->count = keep_distinct(layout->offsets, count);
+  layout->bytes = bytes;
+  complete(layout);
+  unsigned bucket = layout_bucket(bytes, layout->count, layout->offsets);
+  unsigned known = find_in_bucket(layouts, bucket, bytes, layout->count, layout->offsets);
+  if (known) return known;
+  if (is_full) return 0;
+  layout->next = layouts->buckets[bucket];
+  ((struct gc__layout **)(void *)layouts->index_memory.start)[number] = layout;
+  layouts->used_bytes += sizeof *layout + layout->count * sizeof *offsets;
+  gc__flag_set(&layouts->count, number);
+  gc__flag_set(&layouts->buckets[bucket], number); /* last: readers take no lock */
+  return number;
+}
+
+/* ---- The table ---- */
+
+static char *part_of(const struct gc__layouts *layouts, size_t block) {
+  return (char *)layouts->cells + block * PART_BYTES;
+}
+
+/* Of a block's part, what its cells need. */
+static size_t used_bytes(unsigned cell_count) {
+  return gc__round_up(cell_count * sizeof(uint16_t), GC__PAGE_BYTES);
+}
+
+/* Accessible is what the span has, in one piece; memory comes with the first number. */
+bool gc__layouts_cover(struct gc__heap *heap, uint32_t block, unsigned cell_count) {
+  struct gc__layouts *layouts = &heap->layouts;
+  size_t wanted = gc__round_up(heap->space.span_bytes / GC__BLOCK_BYTES * PART_BYTES, GC__HUGE_PAGE_BYTES);
+  if (!open_layouts(heap)) return false;
+  if (((size_t)block + 1) * PART_BYTES > layouts->usable_bytes) {
+    if (!gc__os_commit((char *)layouts->cells + layouts->usable_bytes, wanted - layouts->usable_bytes)) return false;
+    layouts->usable_bytes = wanted;
+  }
+  if (!gc__budget_take(heap->budget, used_bytes(cell_count))) return false;
+  layouts->charged_bytes += used_bytes(cell_count);
+  return true;
+}
+
+void gc__layouts_uncover(struct gc__heap *heap, uint32_t block, unsigned cell_count) {
+  gc__os_discard(part_of(&heap->layouts, block), used_bytes(cell_count));
+  gc__budget_give(heap->budget, used_bytes(cell_count));
+  heap->layouts.charged_bytes -= used_bytes(cell_count);
+}
+
+static uint16_t *cell_at(const struct gc__heap *heap, size_t granule) {
+  size_t block = granule / GC__BLOCK_GRANULES;
+  struct gc__block_entry entry = gc__entry_at(&heap->space, block);
+  uint16_t *part = (void *)part_of(&heap->layouts, block);
+  return part + gc__cell_of((unsigned)(granule % GC__BLOCK_GRANULES), entry.reciprocal);
+}
+
+void gc__layouts_note(struct gc__heap *heap, size_t granule, unsigned layout) {
+  *cell_at(heap, granule) = (uint16_t)layout;
+}
+
+unsigned gc__layout_number_of(const struct gc__heap *heap, size_t granule) {
+  struct gc__block_entry entry = gc__entry_at(&heap->space, granule / GC__BLOCK_GRANULES);
+  if (entry.shape & GC__SHAPE_PAGES) {
+    const struct gc__run *run = &heap->space.runs[granule / GC__PAGE_GRANULES];
+    return run->kind == GC__KIND_TYPED ? run->layout : 0;
+  }
+  return gc__entry_kind(entry) == GC__KIND_TYPED ? *cell_at(heap, granule) : 0;
+}
+
+const struct gc__layout *gc__layout_of(const struct gc__heap *heap, size_t granule) {
+  return gc__layout_numbered(&heap->layouts, gc__layout_number_of(heap, granule));
+}
+
+/* ---- Words ---- */
+
+bool gc__layout_declares(const struct gc__layout *layout, size_t offset) {
+  if (!layout) return true;
+  offset %= layout->step;
+  if (layout->bytes <= MASK_WORDS_MOST * sizeof(void *))
+    return offset < layout->bytes && (layout->mask >> offset / sizeof(void *) & 1);
+  size_t low = 0, high = layout->count;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (layout->offsets[middle] < offset) low = middle + 1;
+    else high = middle;
+  }
+  return low < layout->count && layout->offsets[low] == offset;
+}
+
+bool gc__layouts_declare(const struct gc__heap *heap, size_t offset) {
+  size_t granule = gc__space_granule_of(&heap->space, offset);
+  if (granule == SIZE_MAX) return true;
+  return gc__layout_declares(gc__layout_of(heap, granule), offset - granule * GC__GRANULE_BYTES);
+}

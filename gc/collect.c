@@ -16,6 +16,7 @@ GC__NOINLINE bool gc__collect_now(enum gc_collection kind) {
   bool done = gc__collector_run(collector, is_full, number, &made);
   if (made.number && gc__runtime.settings.log_collections) gc__log_collection(&made);
   if (made.number) gc__events_collection(&made);
+  gc__finalizers_notice();
   return done;
 }
 

@@ -50,6 +50,7 @@ static void after_fork_in_parent(void) {
 
 static void after_fork_in_child(void) {
   if (gc__runtime.is_running) gc__collector_after_fork_in_child(&gc__runtime.collector);
+  if (gc__runtime.is_running) gc__finalizers_after_fork_in_child();
   gc__lock_give(&life_lock);
 }
 
@@ -198,20 +199,37 @@ struct gc__thread *gc__attach_slow(void) {
   return NULL;
 }
 
-int gc_shutdown(void) {
-  int error = 0;
+/* Whether the library may be shut down by this thread. Lock held. */
+static int check_shutdown(void) {
+  if (!gc__runtime.is_running) return EINVAL;
+  return gc__runtime.collector.world.thread_count > gc__self_is_attached() ? EBUSY : 0;
+}
+
+static int shut_down(void) {
   gc__lock_take(&life_lock);
-  struct gc__world *world = &gc__runtime.collector.world;
-  size_t own = gc__self_is_attached();
-  if (!gc__runtime.is_running) error = EINVAL;
-  else if (world->thread_count > own) error = EBUSY;
+  int error = check_shutdown();
   if (!error) {
     gc__statistics_write();
-    if (own) gc__world_detach(world);
+    if (gc__self_is_attached()) gc__world_detach(&gc__runtime.collector.world);
     pthread_setspecific(exit_key, NULL);
     stop_running();
   }
   gc__lock_give(&life_lock);
+  return error;
+}
+
+/* Finalizers run without the lock: they may attach threads. */
+int gc_shutdown(void) {
+  int error = EBUSY;
+  if (!gc__finalizer_is_running() && gc__finalizers_begin_end()) {
+    gc__lock_take(&life_lock);
+    error = check_shutdown();
+    bool wants_all = !error && gc__runtime.settings.options.finalize_at_shutdown;
+    gc__lock_give(&life_lock);
+    if (wants_all) gc__finalizers_run_all();
+    if (!error) error = shut_down();
+    gc__finalizers_end_end();
+  }
   if (error) errno = error;
   return error;
 }

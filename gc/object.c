@@ -47,11 +47,28 @@ void *gc_base(const void *pointer) {
   return gc__place_is_none(place) ? NULL : start_of(place);
 }
 
+/* The granule of an object on which something may hang; SIZE_MAX: nothing does. In a section. */
+static size_t tied_granule(const void *object) {
+  const struct gc__heap *heap = &gc__runtime.collector.heap;
+  size_t offset = gc__space_offset(&heap->space, object), granule = offset / GC__GRANULE_BYTES;
+  bool is_tied = offset % GC__GRANULE_BYTES == 0 && gc__ties_has(&heap->ties, granule);
+  return GC__UNLIKELY(is_tied) ? granule : SIZE_MAX;
+}
+
+static void drop_ties(size_t granule) {
+  struct gc__heap *heap = &gc__runtime.collector.heap;
+  gc__lock_take(&heap->ties.lock);
+  gc__ties_drop(heap, granule);
+  gc__lock_give(&heap->ties.lock);
+}
+
 void gc_free(void *object) {
   if (!object) return;
   struct gc__thread *self = gc__attach();
   if (!self) return;
   gc__world_enter(self);
+  size_t tied = tied_granule(object);
+  if (tied != SIZE_MAX) drop_ties(tied);
   bool done = gc__object_free(&gc__runtime.collector.heap, &self->local, object);
   gc__world_leave(self);
   if (!done) report_misuse(self, "gc_free", object);
@@ -79,13 +96,33 @@ static void clear_tail(char *start, size_t bytes, size_t end_bytes) {
   if (bytes < end_bytes) memset(start + bytes, 0, end_bytes - bytes);
 }
 
-static void *move(void *object, struct gc__place place, size_t bytes) {
+/* What hangs on an object that moves. False: no memory for that. */
+static bool move_ties(struct gc__thread *self, const void *object, const void *moved) {
+  struct gc__heap *heap = &gc__runtime.collector.heap;
+  bool done = true;
+  gc__world_enter(self);
+  size_t tied = tied_granule(object);
+  if (tied != SIZE_MAX) {
+    gc__lock_take(&heap->ties.lock);
+    done = gc__ties_move(heap, tied, gc__object_start(heap, moved));
+    gc__lock_give(&heap->ties.lock);
+  }
+  gc__world_leave(self);
+  return done;
+}
+
+static void *move(struct gc__thread *self, void *object, struct gc__place place, size_t bytes) {
   size_t kept = bytes < place.bytes ? bytes : place.bytes;
   unsigned layout = gc__layout_number_of(&gc__runtime.collector.heap, place.granule);
   char *moved = gc__allocate(bytes, alignment_of(place), place.kind, layout);
   if (!moved) return NULL;
   memcpy(moved, object, kept);
   gc_written(moved, kept); /* a collection since it was made has made it old */
+  if (!move_ties(self, object, moved)) {
+    gc_free(moved);
+    errno = ENOMEM;
+    return NULL;
+  }
   gc_free(object);
   return moved;
 }
@@ -106,7 +143,7 @@ void *gc_realloc(void *object, size_t bytes) {
     errno = EINVAL;
     return NULL;
   }
-  if (!fits_in_place(self, place, bytes)) return move(object, place, bytes);
+  if (!fits_in_place(self, place, bytes)) return move(self, object, place, bytes);
   size_t now_bytes = place.is_large ? gc__round_up(bytes, GC__PAGE_BYTES) : place.bytes;
   clear_tail(object, bytes, now_bytes < place.bytes ? now_bytes : place.bytes);
   return object;

@@ -48,6 +48,19 @@ const char *gc__tracking_name(enum gc_tracking tracking);
 /* Memory of a kind; alignment is a power of two, at least 16; layout: of typed memory, else 0. NULL and ENOMEM. */
 void *gc__allocate(size_t bytes, size_t alignment, enum gc__kind kind, unsigned layout);
 
+/* After a collection, in no section: what it queued will be run, if that is the library's business. */
+void gc__finalizers_notice(void);
+
+/* gc_shutdown: ends the thread that runs them, waiting for the one that it runs; false: another thread does that. None
+ * starts until the second. Without a lock. */
+bool gc__finalizers_begin_end(void);
+void gc__finalizers_end_end(void);
+void gc__finalizers_run_all(void); /* also those of reachable objects, in the calling thread */
+
+bool gc__finalizer_is_running(void);       /* in the calling thread */
+unsigned gc__finalizers_own_threads(void); /* how many attached ones are the library's */
+void gc__finalizers_after_fork_in_child(void);
+
 /* Tells the program's event functions what happened to the heap's size since, and of a collection. Unlocked, in no
  * section. */
 void gc__events_deliver(void);

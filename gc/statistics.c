@@ -109,7 +109,8 @@ static void read_figures(struct gc_stats *out) {
   out->mark_ns = collector->mark_ns;
   out->objects_marked = collector->objects_marked;
   out->false_words = collector->last.counts.false_words;
-  out->threads = (unsigned)collector->world.thread_count;
+  out->threads = (unsigned)collector->world.thread_count - gc__finalizers_own_threads();
+  out->finalizers_pending = gc__word_get(&collector->heap.ties.queued_count);
   out->markers = collector->crew.wanted_count;
   add_counting(out, collector);
   gc__lock_take(&collector->heap.lock);

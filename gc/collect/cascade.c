@@ -21,13 +21,14 @@ void gc__cascade_drop(struct gc__counting *counting) {
   gc__word_poke(&counting->has_dying, 0);
 }
 
-/* What a byte becomes when one word less names its object: [count.death]. */
-static GC__INLINE uint8_t lowered(uint8_t byte, bool is_root) {
+/* What a byte becomes when one word less names its object: [count.death]. Root objects stay, and tied ones die in stops
+ * only ([ties.lazy]). */
+static GC__INLINE uint8_t lowered(uint8_t byte, bool stays) {
   if ((byte & GC__COUNT_MASK) == GC__COUNT_STUCK) return byte;
   GC__CHECK((byte & GC__COUNT_MASK) > GC__COUNT_ZERO);
   byte--;
   bool is_zero = (byte & GC__COUNT_MASK) == GC__COUNT_ZERO;
-  bool dies = is_zero && gc__count_is_live(byte) && !(byte & GC__COUNT_PINNED) && !is_root;
+  bool dies = is_zero && gc__count_is_live(byte) && !(byte & GC__COUNT_PINNED) && !stays;
   return dies ? byte | GC__STATE_DYING : byte;
 }
 
@@ -48,10 +49,11 @@ static GC__INLINE void lower(struct gc__counting *counting, size_t word) {
   GC__CHECK(granule != GC__NO_OBJECT && heap->space.live[granule]); /* [counts.tenant] */
   struct gc__place place = gc__counting_place(counting, granule);
   uint8_t *live = &heap->space.live[granule], before, after;
+  bool stays = place.kind == GC__KIND_ROOT || gc__ties_has(&heap->ties, granule);
   counting->figures.decrements++;
   do {
     before = gc__byte_peek(live);
-    after = lowered(before, place.kind == GC__KIND_ROOT);
+    after = lowered(before, stays);
   } while (before != after && !gc__byte_swap_if(live, before, after));
   if (before != after && (after & GC__COUNT_MASK) == GC__COUNT_ZERO)
     settle_zero(counting, place, after & GC__STATE_MASK);

@@ -2,6 +2,7 @@
 #include "collect/collector.h"
 #include "base/check.h"
 #include "collect/cascade.h"
+#include "collect/weak.h"
 #include "heap/sweep.h"
 #include "os/clock.h"
 #include "os/park.h"
@@ -130,10 +131,38 @@ static void note_pause(struct gc__collector *collector, const struct gc__collect
 
 /* ---- Steps of the modes ---- */
 
+static bool is_marked(void *context, size_t granule) {
+  const struct gc__collector *collector = context;
+  return collector->heap.space.live[granule] == collector->crew.trace.epoch;
+}
+
+static uint64_t marked_bits(void *context, size_t granule) {
+  const struct gc__collector *collector = context;
+  return gc__bytes_equal(collector->heap.space.live + granule, collector->crew.trace.epoch);
+}
+
+static bool mark_word(void *context, size_t word) {
+  struct gc__collector *collector = context;
+  return gc__crew_keep(&collector->crew, word);
+}
+
+static void settle_ties(struct gc__collector *collector, bool is_minor) {
+  struct gc__reach reach = {.heap = &collector->heap,
+                            .context = collector,
+                            .is_all = !is_minor,
+                            .interior_in_heap = collector->crew.trace.interior_in_heap,
+                            .is_reached = is_marked,
+                            .reached_bits = marked_bits,
+                            .keep = mark_word};
+  gc__weak_settle(&reach);
+}
+
 static void trace(struct gc__collector *collector, bool is_minor, uint8_t epoch) {
   struct gc__collection *made = &collector->last;
   made->is_full = !is_minor;
-  made->counts = gc__crew_trace(&collector->crew, &collector->roots, epoch, is_minor);
+  gc__crew_trace(&collector->crew, &collector->roots, epoch, is_minor);
+  settle_ties(collector, is_minor);
+  made->counts = gc__crew_counts(&collector->crew);
   gc__valgrind_trust(&made->counts, sizeof made->counts);
   made->live_bytes = made->counts.marked_bytes + (is_minor ? made->live_bytes : 0);
   collector->objects_marked += made->counts.marked_objects;

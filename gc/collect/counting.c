@@ -47,7 +47,7 @@ void gc__counting_promote(struct gc__counting *counting, size_t granule, uint8_t
   counting->figures.promoted_bytes += place.bytes;
   gc__word_poke(&counts->old_bytes, counts->old_bytes + place.bytes);
   if (place.kind == GC__KIND_LEAF) return;
-  if (!gc__objects_push(&counting->promoted, gc__object_ref_of(place)))
+  if (!gc__objects_push(&counting->promoted, gc__object_ref_promoted(place)))
     gc__page_set_add(&counts->sets[GC__SET_UNSYNCED], granule);
 }
 

@@ -22,7 +22,8 @@
 #include "collect/roots.h"
 #include "heap/heap.h"
 
-/* An object as the stacks hold it: its first granule, above the granules of its cell; 0: it is large. */
+/* An object as the stacks hold it: its first granule, above the granules of its cell; 0: it is large, or of a kind that
+ * has to be looked up (promoted objects that are typed). */
 #define GC__OBJECT_LOG2 10u
 _Static_assert(GC__SHAPE_GRANULES < 1u << GC__OBJECT_LOG2, "the length of a cell has room");
 
@@ -34,6 +35,10 @@ static GC__INLINE size_t gc__object_granule(size_t ref) {
 }
 static inline size_t gc__object_ref_of(struct gc__place place) {
   return gc__object_ref(place.granule, place.is_large ? 0 : place.bytes / GC__GRANULE_BYTES);
+}
+
+static inline size_t gc__object_ref_promoted(struct gc__place place) {
+  return place.kind == GC__KIND_TYPED ? gc__object_ref(place.granule, 0) : gc__object_ref_of(place);
 }
 
 /* Objects, a stack. Memory comes from reserved addresses. */
@@ -72,6 +77,7 @@ struct gc__counting {
   uint32_t released_block;        /* in which a cell became free, not noted yet; GC__NONE */
   volatile size_t has_dying;      /* somebody should run the cascade */
   volatile unsigned cascade_lock;
+  uint32_t decided_count;                /* during a stop: dead objects with finalizers (collect/weak.h) */
   size_t stuck_objects;                  /* that became stuck since the last trace, dead ones included */
   size_t stuck_bytes, stuck_again_bytes; /* by that trace itself */
   struct gc__count_figures figures;

@@ -129,7 +129,7 @@ void gc__crew_after_fork(struct gc__crew *crew) {
 
 /* ---- A trace ---- */
 
-static struct gc__trace_counts end_phase(struct gc__crew *crew) {
+struct gc__trace_counts gc__crew_counts(struct gc__crew *crew) {
   struct gc__trace_counts counts = {0};
   for (unsigned i = 0; i < crew->trace.marker_count; i++) {
     struct gc__marker *marker = crew->trace.markers[i];
@@ -152,5 +152,15 @@ struct gc__trace_counts gc__crew_trace(struct gc__crew *crew, const struct gc__r
   gc__trace_root_objects(first);
   work_in_phase(crew, first, phase);
   while (gc__trace_recover(first)) continue;
-  return end_phase(crew);
+  return gc__crew_counts(crew);
+}
+
+/* No helper can join: the phase is over. */
+bool gc__crew_keep(struct gc__crew *crew, size_t word) {
+  struct gc__marker *first = crew->trace.markers[0];
+  crew->trace.is_shared = false;
+  if (!gc__trace_add(first, word)) return false;
+  gc__trace_work(first);
+  while (gc__trace_recover(first)) continue;
+  return true;
 }

@@ -52,4 +52,11 @@ struct gc__trace_counts {
 struct gc__trace_counts gc__crew_trace(struct gc__crew *crew, const struct gc__roots *roots, uint8_t epoch,
                                        bool is_minor);
 
+/* Between a trace and the end of its stop: marks the object that a word points into, and all that can be reached from
+ * it. False: there is none. */
+bool gc__crew_keep(struct gc__crew *crew, size_t word);
+
+/* What the trace marked, with what was kept since. */
+struct gc__trace_counts gc__crew_counts(struct gc__crew *crew);
+
 #endif

@@ -7,6 +7,7 @@
  */
 #include "base/check.h"
 #include "collect/cascade.h"
+#include "collect/weak.h"
 #include "heap/block.h"
 
 /* ---- Pins ---- */
@@ -325,7 +326,7 @@ static GC__INLINE void count_word(struct gc__counting *counting, struct view *vi
   view->objects++;
   view->granules += cell_granules;
   if (shape >> GC__SHAPE_KIND_LOG2 == GC__KIND_LEAF) return;
-  view->items[view->top++] = gc__object_ref(granule, cell_granules);
+  view->items[view->top++] = gc__object_ref(granule, shape >> GC__SHAPE_KIND_LOG2 == GC__KIND_TYPED ? 0 : cell_granules);
 }
 
 static GC__INLINE void consider_word(struct gc__counting *counting, struct view *view, uintptr_t word) {
@@ -335,7 +336,16 @@ static GC__INLINE void consider_word(struct gc__counting *counting, struct view 
 
 static GC__INLINE void count_object(struct gc__counting *counting, struct view *view, size_t ref) {
   size_t granule = gc__object_granule(ref), bytes = (ref & GC__SHAPE_GRANULES) * GC__GRANULE_BYTES;
-  if (GC__UNLIKELY(!bytes)) bytes = gc__counting_place(counting, granule).bytes;
+  if (GC__UNLIKELY(!bytes)) {
+    struct gc__place place = gc__counting_place(counting, granule);
+    bytes = place.bytes;
+    if (place.kind == GC__KIND_TYPED) {
+      close_view(view, counting);
+      sync_object(counting, granule);
+      *view = open_view(counting);
+      return;
+    }
+  }
   uintptr_t word = view->base + granule * GC__GRANULE_BYTES;
   for (uintptr_t end = word + bytes; word < end; word += GC__GRANULE_BYTES) {
     consider_word(counting, view, word);
@@ -429,6 +439,8 @@ static bool decide_page(void *argument, size_t granule) {
     for (; zero; zero &= zero - 1) {
       size_t bit = at + gc__lowest_bit(zero);
       if (gc__counting_place(counting, granule + bit).kind == GC__KIND_ROOT) continue;
+      if (gc__ties_has(&heap->ties, granule + bit) && !gc__weak_decide(heap, granule + bit, &counting->decided_count))
+        continue; /* counted soon, by the queue of finalizers */
       live[bit] = GC__COUNT_ZERO | GC__STATE_DYING;
       if (gc__cascade_add(counting, granule + bit)) continue;
       live[bit] = GC__COUNT_ZERO;
@@ -438,15 +450,49 @@ static bool decide_page(void *argument, size_t granule) {
   return stays;
 }
 
+/* ---- Ties: collect/weak.h ---- */
+
+static bool is_counted_object(void *context, size_t granule) {
+  const struct gc__counting *counting = context;
+  return gc__count_is_live(counting->heap->space.live[granule]);
+}
+
+static bool count_tied_word(void *context, size_t word) {
+  struct gc__counting *counting = context;
+  size_t granule = gc__counting_cell(counting, word);
+  if (granule == GC__NO_OBJECT || !gc__heap_is_given(counting->heap, granule)) return false;
+  gc__counting_increment(counting, granule);
+  drain_promoted(counting);
+  return true;
+}
+
+static void take_back_word(void *context, size_t word) {
+  decrement(context, word);
+}
+
+static struct gc__reach reach_of_epoch(struct gc__counting *counting) {
+  return (struct gc__reach){.heap = counting->heap,
+                            .context = counting,
+                            .is_count = true,
+                            .interior_in_heap = counting->interior_in_heap,
+                            .is_reached = is_counted_object,
+                            .keep = count_tied_word};
+}
+
 void gc__counting_run_epoch(struct gc__counting *counting, const struct gc__roots *roots) {
   struct gc__page_set *sets = counting->heap->counts.sets;
+  struct gc__reach reach = reach_of_epoch(counting);
   counting->figures.false_words = 0;
   gc__page_set_take(&sets[GC__SET_PINNED], unpin_page, counting);
   gc__counting_each_root(counting, roots, pin_word);
   gc__counting_each_root_object(counting, false, promote_root_object);
   sync_all_written(counting, roots);
   drain_promoted(counting);
+  gc__weak_settle(&reach);
   gc__page_set_take(&sets[GC__SET_FREED], settle_freed, counting);
+  gc__weak_release_retired(counting->heap, take_back_word, counting);
+  counting->decided_count = 0;
   gc__page_set_take(&sets[GC__SET_CANDIDATES], decide_page, counting);
+  gc__weak_queue_decided(&reach, counting->decided_count);
   gc__counting_settle(counting);
 }

@@ -10,6 +10,7 @@
  */
 #include "base/check.h"
 #include "collect/cascade.h"
+#include "collect/weak.h"
 #include "heap/block.h"
 #include "heap/large.h"
 
@@ -73,6 +74,7 @@ static void forget_all(struct gc__counting *counting) {
   gc__page_set_clear(&sets[GC__SET_CANDIDATES]);
   gc__page_set_clear(&sets[GC__SET_PINNED]);
   each_counted(counting, forget_count);
+  gc__weak_forget_counts(counting->heap);
   counting->stuck_objects = counting->stuck_bytes = 0;
 }
 
@@ -243,6 +245,40 @@ static void settle_traced(struct gc__counting *counting, size_t granule) {
     gc__page_set_add(&counting->heap->counts.sets[GC__SET_CANDIDATES], granule);
 }
 
+/* ---- Ties: collect/weak.h ---- */
+
+static bool is_reached_object(void *context, size_t granule) {
+  const struct gc__counting *counting = context;
+  return (counting->heap->space.live[granule] & GC__COUNT_MARKED) != 0;
+}
+
+static uint64_t reached_bits(void *context, size_t granule) {
+  const struct gc__counting *counting = context;
+  return gc__bytes_masked_equal(counting->heap->space.live + granule, GC__COUNT_MARKED, GC__COUNT_MARKED);
+}
+
+static bool reach_tied_word(void *context, size_t word) {
+  struct gc__counting *counting = context;
+  size_t granule = gc__counting_cell(counting, word);
+  if (granule == GC__NO_OBJECT || !is_given(counting, granule)) return false;
+  reach(counting, granule);
+  gc__counting_increment(counting, granule);
+  drain_marked(counting);
+  return true;
+}
+
+static void settle_ties_of_trace(struct gc__counting *counting) {
+  struct gc__reach reach = {.heap = counting->heap,
+                            .context = counting,
+                            .is_all = true,
+                            .is_count = true,
+                            .interior_in_heap = counting->interior_in_heap,
+                            .is_reached = is_reached_object,
+                            .reached_bits = reached_bits,
+                            .keep = reach_tied_word};
+  gc__weak_settle(&reach);
+}
+
 void gc__counting_recount(struct gc__counting *counting, const struct gc__roots *roots) {
   struct gc__heap *heap = counting->heap;
   counting->figures.false_words = 0;
@@ -251,6 +287,7 @@ void gc__counting_recount(struct gc__counting *counting, const struct gc__roots 
   gc__counting_each_root(counting, roots, reach_root_word);
   gc__counting_each_root_object(counting, true, reach);
   drain_marked(counting);
+  settle_ties_of_trace(counting);
   each_counted(counting, settle_traced);
   gc__counting_settle(counting);
   counting->stuck_again_bytes = counting->stuck_bytes;

@@ -509,36 +509,16 @@ void gc__trace_work(struct gc__marker *marker) {
 
 /* ---- Objects that are found through their blocks ---- */
 
-/* Calls fn for each allocated cell of a block. */
-static void each_cell(struct gc__marker *marker, uint32_t block, void (*fn)(struct gc__marker *, size_t)) {
-  const struct gc__heap *heap = marker->trace->heap;
-  const struct gc__size_class *class = gc__block_class(heap, block);
-  size_t granule = (size_t)block * GC__BLOCK_GRANULES;
-  for (unsigned cell = 0; cell < class->cell_count; cell++, granule += class->cell_granules) fn(marker, granule);
-}
-
-static void mark_root_object(struct gc__marker *marker, size_t ref) {
+/* Looked at as a root word, but for one past the end of an object. */
+bool gc__trace_add(struct gc__marker *marker, size_t word) {
+  const struct gc__space *space = &marker->space;
+  size_t offset = word - space->base, ref = offset < space->span_bytes ? ref_at(space, offset) : SIZE_MAX;
+  if (ref == SIZE_MAX || is_free_run(space, ref_granule(ref)) || !is_allocated(marker, ref_granule(ref))) return false;
   struct view view = open_view(marker);
-  enqueue(marker, &view, ref, marker->is_minor);
+  if (gc__byte_peek(&view.live[ref_granule(ref)]) != view.epoch) enqueue(marker, &view, ref, marker->is_minor);
   settle_view(&view, marker);
   close_view(&view, marker);
-}
-
-static void mark_root_cell(struct gc__marker *marker, size_t granule) {
-  if (gc__heap_is_given(marker->trace->heap, granule))
-    mark_root_object(marker, ref_at(&marker->space, granule * GC__GRANULE_BYTES));
-}
-
-/* Young ones are in blocks of the coming stop's stamp, and first in the list of large ones. */
-void gc__trace_root_objects(struct gc__marker *marker) {
-  struct gc__heap *heap = marker->trace->heap;
-  for (uint32_t block = heap->root_blocks; block != GC__NONE; block = heap->space.blocks[block].root_next)
-    if (!marker->is_minor || gc__entry_at(&heap->space, block).stamp == heap->stamp)
-      each_cell(marker, block, mark_root_cell);
-  for (uint32_t first = heap->root_large; first != GC__NONE; first = heap->space.runs[first].next) {
-    if (marker->is_minor && heap->space.runs[first].stamp != heap->stamp) break;
-    mark_root_object(marker, large_ref((size_t)first * GC__PAGE_GRANULES, GC__KIND_ROOT));
-  }
+  return true;
 }
 
 /* Scanning again is harmless: what it finds is marked already, or was lost and is found now. */
@@ -577,7 +557,7 @@ static void rescan_block(struct gc__marker *marker, uint32_t block) {
   const struct gc__space *space = &marker->space;
   struct gc__block_entry entry = gc__entry_at(space, block);
   if (!(entry.shape & GC__SHAPE_PAGES)) {
-    if (gc__entry_kind(entry) != GC__KIND_LEAF) each_cell(marker, block, rescan_cell);
+    if (gc__entry_kind(entry) != GC__KIND_LEAF) gc__trace_each_cell(marker, block, rescan_cell);
     return;
   }
   for (size_t page = block * GC__BLOCK_PAGES; page < (block + 1) * GC__BLOCK_PAGES; page++)

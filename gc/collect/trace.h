@@ -79,6 +79,12 @@ void gc__trace_begin(struct gc__trace *trace, const struct gc__roots *roots, uin
 /* The next piece of the roots that nobody took; false: there is none. */
 bool gc__trace_take_root(struct gc__trace *trace, struct gc__root_range *piece);
 
+/* Makes the object that a word points into work for this marker, unless it is marked. False: there is none. */
+bool gc__trace_add(struct gc__marker *marker, size_t word);
+
+/* Calls fn with the first granule of each cell of a block. */
+void gc__trace_each_cell(struct gc__marker *marker, uint32_t block, void (*fn)(struct gc__marker *, size_t));
+
 /* Takes some of another marker's work; false: there is none. */
 bool gc__trace_steal(struct gc__marker *marker);
 

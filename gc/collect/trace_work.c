@@ -54,3 +54,29 @@ bool gc__trace_steal(struct gc__marker *marker) {
     if (trace->markers[i] != marker && gc__mark_stack_steal(&marker->stack, &trace->markers[i]->stack)) return true;
   return false;
 }
+
+/* ---- Objects that are found through their blocks ---- */
+
+void gc__trace_each_cell(struct gc__marker *marker, uint32_t block, void (*fn)(struct gc__marker *, size_t)) {
+  const struct gc__heap *heap = marker->trace->heap;
+  const struct gc__size_class *class = gc__block_class(heap, block);
+  size_t granule = (size_t)block * GC__BLOCK_GRANULES;
+  for (unsigned cell = 0; cell < class->cell_count; cell++, granule += class->cell_granules) fn(marker, granule);
+}
+
+static void add_root_cell(struct gc__marker *marker, size_t granule) {
+  if (gc__heap_is_given(marker->trace->heap, granule))
+    gc__trace_add(marker, (size_t)gc__space_address(&marker->space, granule));
+}
+
+/* Young ones are in blocks of the coming stop's stamp, and first in the list of large ones. */
+void gc__trace_root_objects(struct gc__marker *marker) {
+  struct gc__heap *heap = marker->trace->heap;
+  for (uint32_t block = heap->root_blocks; block != GC__NONE; block = heap->space.blocks[block].root_next)
+    if (!marker->is_minor || gc__entry_at(&heap->space, block).stamp == heap->stamp)
+      gc__trace_each_cell(marker, block, add_root_cell);
+  for (uint32_t first = heap->root_large; first != GC__NONE; first = heap->space.runs[first].next) {
+    if (marker->is_minor && heap->space.runs[first].stamp != heap->stamp) break;
+    gc__trace_add(marker, (size_t)gc__space_address(&marker->space, (size_t)first * GC__PAGE_GRANULES));
+  }
+}

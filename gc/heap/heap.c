@@ -45,6 +45,7 @@ bool gc__heap_open(struct gc__heap *heap, struct gc__budget *budget, size_t rese
                             .initial_bytes = initial_bytes};
   gc__heap_empty_lists(heap);
   gc__lock_open(&heap->lock, GC__RANK_HEAP);
+  gc__ties_open(&heap->ties);
   if (gc__space_open(&heap->space, budget, reserve_bytes)) {
     gc__pages_open(&heap->pages, &heap->space);
     if (take_initial(heap, initial_bytes)) return true;
@@ -65,6 +66,7 @@ void gc__heap_close(struct gc__heap *heap) {
     heap_pages += gc__bit_count(heap->space.dirty_pages[word]);
   gc__budget_give(heap->budget, heap_pages * GC__PAGE_BYTES);
   gc__log_close(heap);
+  gc__ties_close(&heap->ties);
   gc__layouts_close(&heap->layouts);
   gc__counts_close(&heap->counts);
   gc__space_close(&heap->space);

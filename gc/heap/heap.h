@@ -16,6 +16,7 @@
 #include "heap/liveness.h"
 #include "heap/pages.h"
 #include "heap/space.h"
+#include "heap/ties.h"
 #include "heap/write_log.h"
 #include "os/lock.h"
 
@@ -43,6 +44,7 @@ struct gc__heap {
   struct gc__lock lock;
   struct gc__counts counts; /* of a mode that counts; else space.counts is NULL and these are all zero */
   struct gc__layouts layouts;
+  struct gc__ties ties;
   uint8_t epoch;         /* [live.epoch]; a mode that counts never changes it */
   uint8_t black_epoch;   /* number of the last full trace, as false root words are noted with it */
   uint16_t stamp;        /* number of the coming stop: [block.young] */

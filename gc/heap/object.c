@@ -24,6 +24,12 @@ struct gc__place gc__object_find(const struct gc__heap *heap, const void *addres
   return !place.is_large && is_pending(heap, &place) ? none : place;
 }
 
+size_t gc__object_start(const struct gc__heap *heap, const void *address) {
+  struct gc__place place = gc__object_find(heap, address);
+  bool is_start = !gc__place_is_none(place) && gc__space_address(&heap->space, place.granule) == address;
+  return is_start ? place.granule : SIZE_MAX;
+}
+
 /* ---- Freeing, where counts are kept ---- */
 
 /* Words of an old object that are looked at to see whether it counts nothing. */

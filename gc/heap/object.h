@@ -11,6 +11,9 @@
 /* The object that contains this address; place.granule is SIZE_MAX where there is none. */
 struct gc__place gc__object_find(const struct gc__heap *heap, const void *address);
 
+/* The first granule of the object that starts at this address; SIZE_MAX: none does. */
+size_t gc__object_start(const struct gc__heap *heap, const void *address);
+
 static inline bool gc__place_is_none(struct gc__place place) {
   return place.granule == SIZE_MAX;
 }

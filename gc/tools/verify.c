@@ -3,6 +3,7 @@
 #include "heap/block.h"
 #include "os/report.h"
 #include "tools/verify_counts.h"
+#include "tools/verify_ties.h"
 
 static void verify_entry(const struct gc__heap *heap, uint32_t block) {
   const struct gc__block *facts = &heap->space.blocks[block];
@@ -103,6 +104,7 @@ void gc__verify_heap(struct gc__collector *collector) {
   }
   for (const struct gc__thread *thread = collector->world.first; thread; thread = thread->next)
     for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) verify_cursor(heap, &thread->local.cursors[i]);
+  if (!heap->ties.young_count) gc__verify_ties(collector);
   if (gc__heap_has_counts(heap)) gc__verify_counts(collector);
 }
 

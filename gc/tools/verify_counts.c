@@ -108,6 +108,16 @@ static void verify_sets(const struct gc__counts *counts) {
       gc__verify(counts->sets[i].masks[counts->sets[i].blocks[at]] != 0, "pageset.room");
 }
 
+/* [ties.counted] */
+static void see_ties(struct counts_check *check) {
+  const struct gc__ties *ties = &check->counting->heap->ties;
+  for (uint32_t number = 1; number < ties->count; number++) {
+    const struct gc__tie *tie = gc__tie_at(ties, number);
+    if (tie->is_counted) check->seen[gc__counting_cell(check->counting, tie->value)]++;
+    if (tie->counts_object) check->seen[tie->granule]++;
+  }
+}
+
 void gc__verify_counts(struct gc__collector *collector) {
   const struct gc__heap *heap = &collector->heap;
   struct counts_check check = {.counting = &collector->counting};
@@ -118,6 +128,7 @@ void gc__verify_counts(struct gc__collector *collector) {
   if (!check.seen) return;
   if (gc__os_commit(check.seen, bytes)) {
     each_place(&check, see_words);
+    see_ties(&check);
     each_place(&check, compare_count);
     gc__verify(check.old_bytes == gc__word_peek(&heap->counts.old_bytes), "counts.old_bytes");
   }

@@ -1,0 +1,357 @@
+/* heap/ties.c - see ties.h. */
+#include "heap/ties.h"
+#include "base/check.h"
+#include "heap/heap.h"
+
+#define TIES_MOST  ((size_t)1 << 31)
+#define ORDER_MOST ((size_t)1 << 36) /* bytes of addresses */
+
+void gc__ties_open(struct gc__ties *ties) {
+  *ties = (struct gc__ties){.count = 1};
+  gc__lock_open(&ties->lock, GC__RANK_TIES);
+}
+
+void gc__ties_close(struct gc__ties *ties) {
+  gc__region_close(&ties->memory);
+  gc__region_close(&ties->young_memory);
+  gc__region_close(&ties->scratch_memory);
+  gc__region_close(&ties->head_memory);
+  gc__region_close(&ties->bit_memory);
+  for (unsigned i = 0; i < 4; i++) gc__region_close(&ties->order_memory[i]);
+  gc__page_set_close(&ties->pages);
+  gc__lock_close(&ties->lock);
+}
+
+/* ---- Room ---- */
+
+static bool reserve_region(struct gc__region *region, struct gc__budget *budget, size_t bytes) {
+  return region->start || gc__region_open_most(region, budget, bytes);
+}
+
+static bool reserve_addresses(struct gc__heap *heap) {
+  struct gc__ties *ties = &heap->ties;
+  struct gc__budget *budget = heap->budget;
+  size_t granules = heap->space.reserved_bytes / GC__GRANULE_BYTES;
+  if (ties->ties) return true;
+  for (unsigned i = 0; i < 4; i++)
+    if (!reserve_region(&ties->order_memory[i], budget, ORDER_MOST)) return false;
+  if (!reserve_region(&ties->memory, budget, TIES_MOST * sizeof *ties->ties) ||
+      !reserve_region(&ties->young_memory, budget, TIES_MOST * sizeof *ties->young) ||
+      !reserve_region(&ties->scratch_memory, budget, TIES_MOST * sizeof *ties->scratch))
+    return false;
+  if (!ties->head_memory.start &&
+      !gc__region_open(&ties->head_memory, budget, (granules >> GC__TIE_CARD_LOG2) * sizeof *ties->heads))
+    return false;
+  if (!ties->bit_memory.start && !gc__region_open(&ties->bit_memory, budget, granules / 8)) return false;
+  if (!ties->pages.masks && !gc__page_set_open(&ties->pages, budget, heap->space.reserved_bytes / GC__BLOCK_BYTES)) {
+    gc__page_set_close(&ties->pages);
+    return false;
+  }
+  ties->young = (void *)ties->young_memory.start;
+  ties->scratch = (void *)ties->scratch_memory.start;
+  ties->heads = (void *)ties->head_memory.start;
+  ties->bits = (void *)ties->bit_memory.start;
+  ties->ties = (void *)ties->memory.start;
+  return true;
+}
+
+static bool cover_span(struct gc__heap *heap) {
+  struct gc__ties *ties = &heap->ties;
+  size_t span_bytes = gc__word_get(&heap->space.span_bytes), granules = span_bytes / GC__GRANULE_BYTES;
+  if (GC__LIKELY(granules == ties->covered_granules)) return true;
+  if (!gc__region_commit(&ties->head_memory, (granules >> GC__TIE_CARD_LOG2) * sizeof *ties->heads)) return false;
+  if (!gc__region_commit(&ties->bit_memory, granules / 8)) return false;
+  if (!gc__page_set_extend(&ties->pages, span_bytes / GC__BLOCK_BYTES)) return false;
+  gc__word_set(&ties->covered_granules, granules); /* last: readers take no lock */
+  return true;
+}
+
+/* Whether there are so many free ones behind the first. */
+static bool has_free(const struct gc__ties *ties, uint32_t count) {
+  uint32_t free = ties->free;
+  for (; free && count; count--) free = gc__tie_at(ties, free)->link;
+  return !count;
+}
+
+bool gc__ties_reserve(struct gc__heap *heap, uint32_t count) {
+  struct gc__ties *ties = &heap->ties;
+  if (!reserve_addresses(heap) || !cover_span(heap)) return false;
+  if (has_free(ties, count)) return true;
+  size_t wanted = (size_t)ties->count + count;
+  return gc__region_commit(&ties->memory, wanted * sizeof *ties->ties) &&
+         gc__region_commit(&ties->young_memory, wanted * sizeof *ties->young) &&
+         gc__region_commit(&ties->scratch_memory, wanted * sizeof *ties->scratch);
+}
+
+/* ---- Ties ---- */
+
+static uint32_t *head_of(const struct gc__ties *ties, size_t granule) {
+  return &ties->heads[granule >> GC__TIE_CARD_LOG2];
+}
+
+void gc__tie_hang(struct gc__ties *ties, uint32_t number, size_t granule) {
+  struct gc__tie *tie = gc__tie_at(ties, number);
+  volatile size_t *bits = (volatile size_t *)&ties->bits[granule / 64];
+  GC__CHECK(granule < ties->covered_granules);
+  tie->granule = granule;
+  tie->next = *head_of(ties, granule);
+  *head_of(ties, granule) = number;
+  gc__word_poke(bits, gc__word_peek(bits) | (size_t)1 << granule % 64);
+  gc__page_set_add(&ties->pages, granule);
+  if (tie->is_listed) return;
+  tie->is_listed = 1;
+  ties->young[ties->young_count++] = number;
+}
+
+void gc__tie_unhang(struct gc__ties *ties, uint32_t number) {
+  uint32_t *at = head_of(ties, gc__tie_at(ties, number)->granule);
+  while (*at != number) at = &gc__tie_at(ties, *at)->next;
+  *at = gc__tie_at(ties, number)->next;
+}
+
+static void count_kind(struct gc__ties *ties, enum gc__tie_kind kind, size_t one) {
+  if (kind == GC__TIE_ENTRY) ties->entry_count += one;
+  if (kind == GC__TIE_FINALIZER) ties->finalizer_count += one;
+}
+
+uint32_t gc__tie_make(struct gc__ties *ties, enum gc__tie_kind kind, size_t granule, size_t value, size_t other) {
+  uint32_t number = ties->free;
+  if (number) ties->free = gc__tie_at(ties, number)->link;
+  else number = ties->count++;
+  struct gc__tie *tie = gc__tie_at(ties, number);
+  bool is_listed = tie->is_listed; /* by a tie that was here before: once is enough */
+  *tie = (struct gc__tie){.kind = kind, .is_listed = is_listed, .value = value, .other = other};
+  count_kind(ties, kind, 1);
+  gc__tie_hang(ties, number, granule);
+  return number;
+}
+
+static void release_tie(struct gc__ties *ties, uint32_t number) {
+  struct gc__tie *tie = gc__tie_at(ties, number);
+  tie->kind = GC__TIE_FREE;
+  tie->is_counted = tie->counts_object = 0;
+  tie->link = ties->free;
+  ties->free = number;
+}
+
+void gc__tie_retire(struct gc__ties *ties, uint32_t number) {
+  struct gc__tie *tie = gc__tie_at(ties, number);
+  count_kind(ties, (enum gc__tie_kind)tie->kind, (size_t)-1);
+  if (!tie->is_counted && !tie->counts_object) {
+    release_tie(ties, number);
+    return;
+  }
+  tie->kind = GC__TIE_RETIRED;
+  tie->link = ties->retired;
+  ties->retired = number;
+}
+
+uint32_t gc__ties_next(const struct gc__ties *ties, uint32_t number) {
+  size_t granule = gc__tie_at(ties, number)->granule;
+  do number = gc__tie_at(ties, number)->next;
+  while (number && gc__tie_at(ties, number)->granule != granule);
+  return number;
+}
+
+uint32_t gc__ties_first(const struct gc__ties *ties, size_t granule) {
+  if (!gc__ties_has(ties, granule)) return 0;
+  uint32_t number = *head_of(ties, granule);
+  while (number && gc__tie_at(ties, number)->granule != granule) number = gc__tie_at(ties, number)->next;
+  return number;
+}
+
+uint32_t gc__ties_find(const struct gc__ties *ties, size_t granule, enum gc__tie_kind kind) {
+  uint32_t number = gc__ties_first(ties, granule);
+  while (number && gc__tie_at(ties, number)->kind != kind) number = gc__ties_next(ties, number);
+  return number;
+}
+
+/* ---- Maps ---- */
+
+uint32_t gc__ties_find_entry(const struct gc__ties *ties, uint32_t map, size_t granule) {
+  uint32_t number = gc__ties_first(ties, granule);
+  for (; number; number = gc__ties_next(ties, number)) {
+    const struct gc__tie *tie = gc__tie_at(ties, number);
+    if (tie->kind == GC__TIE_ENTRY && gc__tie_map(tie) == map) break;
+  }
+  return number;
+}
+
+static void set_before(struct gc__ties *ties, uint32_t entry, uint32_t before) {
+  struct gc__tie *tie = gc__tie_at(ties, entry);
+  tie->other = (size_t)before << 32 | gc__tie_map(tie);
+}
+
+uint32_t gc__ties_add_entry(struct gc__ties *ties, uint32_t map, size_t granule, size_t value) {
+  uint32_t entry = gc__tie_make(ties, GC__TIE_ENTRY, granule, value, map);
+  struct gc__tie *of_map = gc__tie_at(ties, map);
+  gc__tie_at(ties, entry)->link = of_map->link;
+  if (of_map->link) set_before(ties, of_map->link, entry);
+  of_map->link = entry;
+  of_map->value++;
+  return entry;
+}
+
+void gc__ties_drop_entry(struct gc__ties *ties, uint32_t entry) {
+  struct gc__tie *tie = gc__tie_at(ties, entry), *map = gc__tie_at(ties, gc__tie_map(tie));
+  uint32_t before = (uint32_t)(tie->other >> 32);
+  if (before) gc__tie_at(ties, before)->link = tie->link;
+  else map->link = tie->link;
+  if (tie->link) set_before(ties, tie->link, before);
+  map->value--;
+  gc__tie_unhang(ties, entry);
+  gc__tie_retire(ties, entry);
+}
+
+/* ---- Objects that end ---- */
+
+static void end_weak(struct gc__heap *heap, uint32_t number) {
+  struct gc__ties *ties = &heap->ties;
+  uint32_t mate = gc__tie_at(ties, number)->link;
+  uint32_t handle = gc__tie_at(ties, number)->kind == GC__TIE_HANDLE ? number : mate;
+  char *weak = gc__space_address(&heap->space, gc__tie_at(ties, handle)->granule);
+  gc__word_set((volatile size_t *)(void *)weak, 0);
+  gc__tie_unhang(ties, number);
+  gc__tie_unhang(ties, mate);
+  gc__tie_retire(ties, number);
+  gc__tie_retire(ties, mate);
+}
+
+void gc__ties_clear_weak(struct gc__heap *heap, size_t granule) {
+  for (uint32_t number; (number = gc__ties_find(&heap->ties, granule, GC__TIE_WEAK));) end_weak(heap, number);
+}
+
+static void end_map(struct gc__ties *ties, uint32_t map) {
+  while (gc__tie_at(ties, map)->link) gc__ties_drop_entry(ties, gc__tie_at(ties, map)->link);
+  gc__tie_unhang(ties, map);
+  gc__tie_retire(ties, map);
+}
+
+/* Whether the data of a finalizer may be an object. */
+static bool has_data(const struct gc__heap *heap, const struct gc__tie *tie) {
+  return tie->value - heap->space.base < heap->space.reserved_bytes;
+}
+
+void gc__ties_add_finalizer(struct gc__heap *heap, size_t granule, size_t data, size_t fn) {
+  struct gc__ties *ties = &heap->ties;
+  uint32_t number = gc__tie_make(ties, GC__TIE_FINALIZER, granule, data, fn);
+  gc__tie_at(ties, number)->link = ties->next_order++;
+  ties->data_count += has_data(heap, gc__tie_at(ties, number));
+}
+
+void gc__ties_end_finalizer(struct gc__heap *heap, uint32_t number) {
+  heap->ties.data_count -= has_data(heap, gc__tie_at(&heap->ties, number));
+  gc__tie_unhang(&heap->ties, number);
+  gc__tie_retire(&heap->ties, number);
+}
+
+/* It stays in the queue, where nothing but its turn takes it out. */
+static void cancel_queued(struct gc__ties *ties, uint32_t number) {
+  struct gc__tie *tie = gc__tie_at(ties, number);
+  gc__tie_unhang(ties, number);
+  if (tie->other) gc__word_poke(&ties->queued_count, ties->queued_count - 1);
+  tie->other = 0;
+}
+
+void gc__ties_drop(struct gc__heap *heap, size_t granule) {
+  struct gc__ties *ties = &heap->ties;
+  for (uint32_t number; (number = gc__ties_first(ties, granule));) {
+    switch ((enum gc__tie_kind)gc__tie_at(ties, number)->kind) {
+    case GC__TIE_WEAK:
+    case GC__TIE_HANDLE:
+      end_weak(heap, number);
+      break;
+    case GC__TIE_MAP:
+      end_map(ties, number);
+      break;
+    case GC__TIE_ENTRY:
+      gc__ties_drop_entry(ties, number);
+      break;
+    case GC__TIE_FINALIZER:
+      gc__ties_end_finalizer(heap, number);
+      break;
+    case GC__TIE_QUEUED:
+      cancel_queued(ties, number);
+      break;
+    case GC__TIE_FREE:
+    case GC__TIE_RUNNING:
+    case GC__TIE_RETIRED:
+      GC__CHECK(false); /* [ties.found] */
+    }
+  }
+  if (!gc__ties_has(ties, granule)) return;
+  volatile size_t *bits = (volatile size_t *)&ties->bits[granule / 64];
+  gc__word_poke(bits, gc__word_peek(bits) & ~((size_t)1 << granule % 64));
+}
+
+/* One that is queued counts the object that it had before until the next stop. */
+static void leave_object_behind(struct gc__ties *ties, uint32_t number) {
+  struct gc__tie *tie = gc__tie_at(ties, number);
+  if (!tie->counts_object) return;
+  size_t granule = tie->granule;
+  uint32_t left = gc__tie_make(ties, GC__TIE_RETIRED, granule, 0, 0);
+  gc__tie_unhang(ties, left);
+  gc__tie_at(ties, left)->counts_object = 1;
+  gc__tie_retire(ties, left);
+  gc__tie_at(ties, number)->counts_object = 0;
+}
+
+bool gc__ties_move(struct gc__heap *heap, size_t from, size_t to) {
+  struct gc__ties *ties = &heap->ties;
+  uint32_t queued = 0;
+  for (uint32_t number = gc__ties_first(ties, from); number; number = gc__ties_next(ties, number))
+    queued += gc__tie_at(ties, number)->kind == GC__TIE_QUEUED;
+  if (!gc__ties_reserve(heap, queued)) return false;
+  for (uint32_t number; (number = gc__ties_first(ties, from));) {
+    struct gc__tie *tie = gc__tie_at(ties, number);
+    if (tie->kind == GC__TIE_WEAK) {
+      char *weak = gc__space_address(&heap->space, gc__tie_at(ties, tie->link)->granule);
+      gc__word_set((volatile size_t *)(void *)weak, (size_t)gc__space_address(&heap->space, to));
+    }
+    if (tie->kind == GC__TIE_QUEUED) leave_object_behind(ties, number);
+    gc__tie_unhang(ties, number);
+    gc__tie_hang(ties, number, to);
+  }
+  return true;
+}
+
+/* ---- Finalizers ---- */
+
+void gc__ties_queue(struct gc__ties *ties, uint32_t number) {
+  struct gc__tie *tie = gc__tie_at(ties, number);
+  count_kind(ties, (enum gc__tie_kind)tie->kind, (size_t)-1);
+  tie->kind = GC__TIE_QUEUED;
+  tie->link = 0;
+  if (ties->last_queued) gc__tie_at(ties, ties->last_queued)->link = number;
+  else ties->first_queued = number;
+  ties->last_queued = number;
+  gc__word_poke(&ties->queued_count, ties->queued_count + 1);
+}
+
+uint32_t gc__ties_take_queued(struct gc__heap *heap) {
+  struct gc__ties *ties = &heap->ties;
+  uint32_t number;
+  while ((number = ties->first_queued)) {
+    struct gc__tie *tie = gc__tie_at(ties, number);
+    ties->first_queued = tie->link;
+    if (!ties->first_queued) ties->last_queued = 0;
+    ties->data_count -= has_data(heap, tie);
+    if (tie->other) {
+      gc__tie_unhang(ties, number);
+      tie->kind = GC__TIE_RUNNING;
+      ties->running_count++;
+      gc__word_poke(&ties->queued_count, ties->queued_count - 1);
+      break;
+    }
+    gc__tie_retire(ties, number);
+  }
+  return number;
+}
+
+void gc__ties_after_fork(struct gc__ties *ties, uint32_t running) {
+  for (uint32_t number = 1; ties->running_count > (running != 0) && number < ties->count; number++) {
+    if (gc__tie_at(ties, number)->kind != GC__TIE_RUNNING || number == running) continue;
+    ties->running_count--;
+    gc__tie_retire(ties, number);
+  }
+}

@@ -4,6 +4,7 @@
 #include "support.h"
 #include <signal.h>
 #include <sys/wait.h>
+#include <trefoil/weak.h>
 
 /* What a child tells its parent: the address that it is going to misuse, and the object that the line should name. */
 struct told {
@@ -219,6 +220,33 @@ START_TEST(free_of_an_object_from_before_shutdown) { /* the new heap may lie els
 }
 END_TEST
 
+/* ---- Weak maps ---- */
+
+static void put_in_no_map(void) {
+  void *object = gc_alloc(64);
+  gc_weak_map_put((struct gc_weak_map *)(void *)tell(object, NULL), object, object);
+}
+
+static void get_from_a_freed_map(void) {
+  struct gc_weak_map *map = gc_weak_map_new();
+  tell(map, NULL);
+  gc_free(map);
+  gc_weak_map_get(map, map);
+}
+
+static void count_null(void) {
+  tell(NULL, NULL);
+  gc_weak_map_count(NULL);
+}
+
+START_TEST(calls_for_what_is_no_map) {
+  check_line(put_in_no_map, "trefoil: gc_weak_map_put: 0x%lx: is no weak map\n");
+  check_line(get_from_a_freed_map, "trefoil: gc_weak_map_get: 0x%lx: is no weak map\n");
+  run_to_abort(count_null);
+  ck_assert_str_eq(text, "trefoil: gc_weak_map_count: (nil): is no weak map\n");
+}
+END_TEST
+
 /* ---- Counters ---- */
 
 static void enable_without_disable(void) { gc_enable(); }
@@ -270,6 +298,7 @@ int main(void) {
   tcase_add_test(tests, resize_of_a_foreign_address);
   tcase_add_test(tests, free_in_free_memory_of_the_heap);
   tcase_add_test(tests, free_of_an_object_from_before_shutdown);
+  tcase_add_test(tests, calls_for_what_is_no_map);
   tcase_add_test(tests, enable_without_a_disable);
   tcase_add_test(tests, good_use_says_nothing);
   return suite_end();

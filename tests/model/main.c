@@ -9,6 +9,7 @@
 #include <time.h>
 #include <trefoil/gc.h>
 #include <trefoil/stats.h>
+#include <trefoil/weak.h>
 
 static const char usage[] =
     "usage: model [--seed N] [--operations N] [--threads N] [--barriers] [--digest] [--record FILE | --replay FILE]\n"
@@ -138,6 +139,7 @@ static void run_alone(const struct settings *settings) {
 static void start_collector(void) {
   struct gc_options options = GC_OPTIONS_INIT;
   if (model_announces) options.tracking = GC_TRACK_BARRIER;
+  options.finalize = GC_FINALIZE_MANUAL;
   int error = gc_init(&options);
   if (!error) return;
   fprintf(stderr, "model: gc_init: %s\n", strerror(error));
@@ -156,6 +158,10 @@ int main(int argument_count, char **arguments) {
   else
     run_alone(&settings);
   mailbox_clear();
+  for (int round = 0; round < GONE_WITHIN; round++) {
+    live_bytes_after_collections();
+    gc_finalizers_run();
+  }
   uint64_t after_bytes = live_bytes_after_collections();
   struct gc_stats stats;
   gc_stats(&stats);

@@ -59,7 +59,7 @@ static int used_root(struct world *world) {
 }
 
 /* A reachable entry, some links away from a root; -1 if nothing is. */
-static int walk(struct world *world) {
+int walk(struct world *world) {
   int root = used_root(world);
   if (root < 0) return -1;
   int at = world->roots[root];
@@ -114,7 +114,7 @@ static unsigned links_that_fit(const struct entry *entry, unsigned wanted) {
 /* The result is the object, which nothing else holds: the shadow knows it in hidden form only. NULL: no room. */
 static NOT_INLINED void *entry_new(struct world *world, int *index) {
   if (world->free_count == 0) return NULL;
-  struct entry draft = {.number = world->next_number++, .alignment = 16};
+  struct entry draft = {.number = world->next_number++, .alignment = 16, .value = -1};
   draft.kind = choose(&world->chooser, KIND_COUNT);
   draft.bytes = choose_bytes(world);
   if (draft.kind == KIND_ARRAY) draft.bytes &= ~(size_t)7;
@@ -249,6 +249,7 @@ static NOT_INLINED void do_check_one(struct world *world) {
 
 static void unlink_all(struct world *world, struct entry *entry) {
   for (unsigned i = 0; i < entry->link_count; i++) set_link(world, entry, i, -1, 0);
+  ties_drop(world, entry);
 }
 
 /* Only what nothing else refers to, as a correct program would. */
@@ -359,8 +360,12 @@ static const struct operation {
   unsigned weight;
   void (*run)(struct world *);
 } operations[] = {
-    {"allocate", 300, do_allocate},
-    {"allocate into a link", 195, do_allocate_into_link},
+    {"allocate", 270, do_allocate},
+    {"allocate into a link", 165, do_allocate_into_link},
+    {"make a weak reference", 20, do_make_weak},
+    {"put in a weak map", 20, do_put_in_map},
+    {"set a finalizer", 18, do_set_finalizer},
+    {"run finalizers", 2, do_run_finalizers},
     {"link", 100, do_link},
     {"unlink", 50, do_unlink},
     {"relink", 35, do_relink},
@@ -414,6 +419,7 @@ void world_start(struct world *world, int number, struct chooser chooser, struct
   world->object_roots = gc_alloc_root(OBJECT_ROOTS * sizeof(void *));
   if (!world->object_roots) fail(world, "no memory for a root object");
   stores_open(world);
+  ties_open(world);
 }
 
 NOT_INLINED void world_run(struct world *world, uint64_t count) {
@@ -425,6 +431,7 @@ NOT_INLINED void world_run(struct world *world, uint64_t count) {
   world->operation = "last verification";
   world_collect_and_verify(world);
   do_drop_everything(world);
+  ties_check_gone(world);
   world->stack_roots = world->ending_roots = NULL;
 }
 
@@ -432,6 +439,7 @@ void world_end(struct world *world) {
   if (gc_roots_remove(world->table_roots) != 0) fail(world, "cannot remove roots");
   gc_free(world->object_roots);
   stores_close(world);
+  ties_close(world);
   free(world->table_roots);
   free(world->free_entries);
   free(world->entries);

@@ -16,6 +16,7 @@
 #ifndef TREFOIL_TESTS_MODEL_MODEL_H
 #define TREFOIL_TESTS_MODEL_MODEL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,6 +32,8 @@ enum {
   ROOT_COUNT = TABLE_ROOTS + STATIC_ROOTS + THREAD_ROOTS + STACK_ROOTS + ENDING_ROOTS + OBJECT_ROOTS,
   LINK_LIMIT = 12,
   WORLD_LIMIT = 16,
+  WEAK_SLOTS = 32,
+  FINALIZER_LIMIT = 1 << 16,
   GONE_WITHIN = 4
 };
 
@@ -48,6 +51,25 @@ struct entry {
   bool is_reached;     /* during a verification */
   int links[LINK_LIMIT]; /* entry, or -1 */
   size_t link_offsets[LINK_LIMIT]; /* how far inside the target the pointer points */
+  int value;     /* entry that the world's weak map has for this key, or -1 */
+  int finalizer; /* record of its finalizer, plus 1; 0: it has none */
+};
+
+/* A weak reference that the world holds, and what it stands for. */
+struct weak_slot {
+  struct gc_weak *weak;
+  int entry;
+  uint64_t number;
+};
+
+/* What a finalizer is given: whose it is, and what must be true when it runs. */
+struct finalizer {
+  const struct world *world; /* may have ended, if there are several */
+  uint64_t number;
+  bool is_alone;
+  atomic_size_t bytes;
+  atomic_bool is_lost; /* no path leads to the object */
+  atomic_bool is_done; /* it ran, or never shall */
 };
 
 struct chooser {
@@ -73,6 +95,10 @@ struct world {
   void **table_roots, **static_roots, **thread_roots, **object_roots;
   void *volatile *stack_roots;
   void *volatile *ending_roots;
+  struct weak_slot weak_slots[WEAK_SLOTS];
+  struct gc_weak_map *map;
+  struct finalizer *finalizers;
+  int finalizer_count;
   uint64_t operations_done;
   const char *operation; /* for reports */
   uint64_t digest;       /* of what verifications reached, with model_digests */
@@ -116,6 +142,27 @@ void shift_links(struct world *world, void **slots, unsigned count, bool is_up);
 
 void do_young_garbage(struct world *world); /* [model.young] */
 void do_old_garbage(struct world *world);   /* [model.old] */
+
+/* ---- ties.c: weak references, a weak map, finalizers ---- */
+
+/* [model.weak] A weak reference gives its object while that is reachable, and NULL once it was freed. [model.map] A key
+ * that is reachable has its value, which counts as reachable from it. [model.final] A finalizer runs once, with its object
+ * whole, when no path leads to that, and is not lost. Finalizers run where the model calls for them. */
+void ties_open(struct world *world);
+void ties_close(struct world *world);
+void ties_check(struct world *world, const struct entry *entry); /* [model.map] of one object */
+void ties_check_weak(struct world *world);                       /* after a verification */
+void ties_drop(struct world *world, struct entry *entry);        /* the object ends, or changes hands */
+void ties_forget(struct world *world, struct entry *entry);      /* no path leads to it */
+void ties_check_gone(struct world *world);                       /* no lost finalizer is left, or nearly none */
+
+void do_make_weak(struct world *world);
+void do_put_in_map(struct world *world);
+void do_set_finalizer(struct world *world);
+void do_run_finalizers(struct world *world);
+
+int walk(struct world *world); /* model.c: a reachable entry, some links away from a root; -1 if nothing is */
+uint64_t entry_tag(uint64_t number);
 
 /* ---- mailbox.c: objects without links change hands between worlds ---- */
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <trefoil/gc.h>
 #include <trefoil/stats.h>
+#include <trefoil/weak.h>
 
 enum {
   COLLECTIONS = 3,      /* so many full collections reclaim what was dropped, in every mode */
@@ -37,6 +38,8 @@ static uint64_t pattern_word(uint64_t number, size_t at) {
   uint64_t mixed = (number + 1) * UINT64_C(0x9e3779b97f4a7c15) ^ (at + 1) * UINT64_C(0xff51afd7ed558ccd);
   return mixed | UINT64_C(0x8080808080808080);
 }
+
+uint64_t entry_tag(uint64_t number) { return pattern_word(number, SIZE_MAX / 2); }
 
 void entry_fill(struct entry *entry) {
   char *object = entry_address(entry);
@@ -78,6 +81,7 @@ void entry_check(struct world *world, const struct entry *entry) {
          (unsigned long long)entry->number, object, entry->bytes, (int)entry->kind, gc_base(object), gc_size(object));
   if ((uintptr_t)object % entry->alignment != 0)
     fail(world, "object %llu at %p is not aligned to %zu", (unsigned long long)entry->number, object, entry->alignment);
+  ties_check(world, entry);
   if (entry->bytes < sizeof(uint64_t)) return;
   if (*(uint64_t *)object != pattern_word(entry->number, SIZE_MAX / 2))
     fail(world, "object %llu at %p (%zu bytes, kind %d) has lost its tag", (unsigned long long)entry->number, object,
@@ -140,8 +144,8 @@ static uint64_t reach_and_check(struct world *world, int *pending) {
     entry_check(world, entry);
     if (model_digests) digest_object(world, entry);
     reached_bytes += gc_size(entry_address(entry));
-    for (unsigned i = 0; i < entry->link_count; i++) {
-      int target = entry->links[i];
+    for (unsigned i = 0; i <= entry->link_count; i++) {
+      int target = i < entry->link_count ? entry->links[i] : entry->value;
       if (target < 0 || world->entries[target].is_reached) continue;
       world->entries[target].is_reached = true;
       pending[pending_count++] = target;
@@ -156,6 +160,7 @@ static void forget_unreached(struct world *world) {
     if (entry->hidden_address == 0 || entry->is_reached) continue;
     for (unsigned link = 0; link < entry->link_count; link++)
       if (entry->links[link] >= 0) world->entries[entry->links[link]].references--;
+    ties_forget(world, entry);
     entry_release(world, i);
   }
 }
@@ -172,6 +177,7 @@ NOT_INLINED uint64_t world_verify(struct world *world) {
   uint64_t reached_bytes = reach_and_check(world, pending);
   free(pending);
   forget_unreached(world);
+  ties_check_weak(world);
   return reached_bytes;
 }
 
@@ -213,6 +219,8 @@ void world_check_gone(struct world *world) {
   uint64_t live = 0;
   world_verify(world);
   for (int round = 0; round < GONE_WITHIN; round++) {
+    live_bytes_after_collections();
+    gc_finalizers_run(); /* what is queued is kept */
     live = live_bytes_after_collections();
     if (live <= ALLOWED_BYTES || !world->is_alone) return;
   }

@@ -238,6 +238,7 @@ static NOT_INLINED void renew_root_object(struct world *world) {
 static NOT_INLINED void do_drop_everything(struct world *world) {
   for (int i = 0; i < ROOT_COUNT; i++) root_set(world, i, -1, 0);
   renew_root_object(world);
+  ties_forget_slots(world);
   if (world->is_alone) mailbox_clear();
   world_check_gone(world);
 }

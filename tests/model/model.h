@@ -96,7 +96,7 @@ struct world {
   void *volatile *stack_roots;
   void *volatile *ending_roots;
   struct weak_slot weak_slots[WEAK_SLOTS];
-  struct gc_weak_map *map;
+  char *map_inside; /* an address of its start would keep the object before it as well */
   struct finalizer *finalizers;
   int finalizer_count;
   uint64_t operations_done;
@@ -150,6 +150,7 @@ void do_old_garbage(struct world *world);   /* [model.old] */
  * whole, when no path leads to that, and is not lost. Finalizers run where the model calls for them. */
 void ties_open(struct world *world);
 void ties_close(struct world *world);
+void ties_forget_slots(struct world *world); /* lets go of the weak references */
 void ties_check(struct world *world, const struct entry *entry); /* [model.map] of one object */
 void ties_check_weak(struct world *world);                       /* after a verification */
 void ties_drop(struct world *world, struct entry *entry);        /* the object ends, or changes hands */

@@ -10,15 +10,23 @@
 enum { LOST_MOST = 64 /* finalizers that stray words may hold back at the end */ };
 
 void ties_open(struct world *world) {
-  world->map = gc_weak_map_new();
+  struct gc_weak_map *map = gc_weak_map_new();
+  if (!map) fail(world, "no memory for a weak map");
+  world->map_inside = (char *)map + 8;
   world->finalizers = calloc(FINALIZER_LIMIT, sizeof *world->finalizers);
-  if (!world->map || !world->finalizers) fail(world, "no memory for ties");
+  if (!world->finalizers) fail(world, "no memory for ties");
 }
 
 /* Finalizers that were not run may still be, by another world: their records stay. */
 void ties_close(struct world *world) {
-  world->map = NULL;
-  memset(world->weak_slots, 0, sizeof world->weak_slots);
+  world->map_inside = NULL;
+  ties_forget_slots(world);
+}
+
+void ties_forget_slots(struct world *world) { memset(world->weak_slots, 0, sizeof world->weak_slots); }
+
+static struct gc_weak_map *map_of(const struct world *world) {
+  return (struct gc_weak_map *)(void *)(world->map_inside - 8);
 }
 
 /* ---- Weak references ---- */
@@ -53,7 +61,7 @@ NOT_INLINED void do_make_weak(struct world *world) {
 
 void ties_check(struct world *world, const struct entry *entry) {
   void *expected = entry->value < 0 ? NULL : entry_address(&world->entries[entry->value]);
-  void *value = gc_weak_map_get(world->map, entry_address(entry));
+  void *value = gc_weak_map_get(map_of(world), entry_address(entry));
   if (value != expected)
     fail(world, "the value of object %llu is %p, should be %p", (unsigned long long)entry->number, value, expected);
 }
@@ -69,10 +77,10 @@ NOT_INLINED void do_put_in_map(struct world *world) {
   if (key < 0) return;
   struct entry *entry = &world->entries[key];
   if (entry->value >= 0 && choose(&world->chooser, 3) == 0) {
-    if (!gc_weak_map_remove(world->map, entry_address(entry))) fail(world, "a key is not in the map");
+    if (!gc_weak_map_remove(map_of(world), entry_address(entry))) fail(world, "a key is not in the map");
     set_value(world, entry, -1);
   } else {
-    if (gc_weak_map_put(world->map, entry_address(entry), entry_address(&world->entries[value])) != 0)
+    if (gc_weak_map_put(map_of(world), entry_address(entry), entry_address(&world->entries[value])) != 0)
       fail(world, "no memory for an entry of a map");
     set_value(world, entry, value);
   }
@@ -121,7 +129,7 @@ NOT_INLINED void do_run_finalizers(struct world *world) {
 
 void ties_drop(struct world *world, struct entry *entry) {
   struct finalizer *finalizer = finalizer_of(world, entry);
-  if (entry->value >= 0 && !gc_weak_map_remove(world->map, entry_address(entry))) fail(world, "a key is not in the map");
+  if (entry->value >= 0 && !gc_weak_map_remove(map_of(world), entry_address(entry))) fail(world, "a key is not in the map");
   if (finalizer && gc_finalizer_set(entry_address(entry), NULL, NULL) != 0) fail(world, "a finalizer is not taken back");
   if (finalizer) finalizer->is_done = true;
   set_value(world, entry, -1);

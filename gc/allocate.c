@@ -200,8 +200,7 @@ static bool is_layout(const struct gc_layout *layout, size_t count) {
   return true;
 }
 
-/* SIZE_MAX: no memory. */
-static size_t intern(struct gc__thread *self, const struct gc_layout *layout) {
+size_t gc__intern(struct gc__thread *self, const struct gc_layout *layout) {
   struct gc__heap *heap = &gc__runtime.collector.heap;
   size_t number = gc__layouts_find(&heap->layouts, layout->bytes, layout->pointer_count, layout->pointer_offsets);
   if (GC__LIKELY(number)) return number;
@@ -231,7 +230,7 @@ void *gc_alloc_typed(const struct gc_layout *layout, size_t count) {
   if (__builtin_mul_overflow(count, layout->bytes, &bytes)) return refuse(ENOMEM);
   if (!layout->pointer_count) return gc_alloc_leaf(bytes);
   struct gc__thread *self = gc__attach();
-  size_t number = self ? intern(self, layout) : SIZE_MAX;
+  size_t number = self ? gc__intern(self, layout) : SIZE_MAX;
   if (number == SIZE_MAX) return refuse(ENOMEM);
   return number ? allocate_typed(bytes, (unsigned)number) : gc_alloc(bytes);
 }

@@ -22,6 +22,7 @@ static char *start_of(struct gc__place place) {
 static _Noreturn void report_misuse(struct gc__thread *self, const char *function, const void *address) {
   const struct gc__space *space = &gc__runtime.collector.heap.space;
   struct gc__place place = find(self, address);
+  if (gc__pool_has(address)) gc__misuse("%s: %p: belongs to a pool", function, address);
   size_t offset = gc__space_offset(space, address);
   if (offset >= space->reserved_bytes) gc__misuse("%s: %p: is not in the heap", function, address);
   if (!gc__place_is_none(place))
@@ -33,10 +34,17 @@ static _Noreturn void report_misuse(struct gc__thread *self, const char *functio
   gc__misuse("%s: %p: points into free memory", function, address);
 }
 
+static bool is_in_pool(struct gc__place place) {
+  if (gc__place_is_none(place) || !place.is_large) return false;
+  return gc__runtime.collector.heap.space.runs[place.granule / GC__PAGE_GRANULES].is_pool;
+}
+
 size_t gc_size(const void *object) {
   struct gc__thread *self = gc__attach();
   if (!self) return 0;
   struct gc__place place = find(self, object);
+  size_t bytes;
+  if (GC__UNLIKELY(is_in_pool(place))) return gc__pool_block_at(object, &bytes) == object ? bytes : 0;
   return gc__place_is_none(place) || start_of(place) != object ? 0 : place.bytes;
 }
 
@@ -44,6 +52,8 @@ void *gc_base(const void *pointer) {
   struct gc__thread *self = gc__attach();
   if (!self) return NULL;
   struct gc__place place = find(self, pointer);
+  size_t bytes;
+  if (GC__UNLIKELY(is_in_pool(place))) return gc__pool_block_at(pointer, &bytes);
   return gc__place_is_none(place) ? NULL : start_of(place);
 }
 
@@ -69,7 +79,7 @@ void gc_free(void *object) {
   gc__world_enter(self);
   size_t tied = tied_granule(object);
   if (tied != SIZE_MAX) drop_ties(tied);
-  bool done = gc__object_free(&gc__runtime.collector.heap, &self->local, object);
+  bool done = !gc__pool_has(object) && gc__object_free(&gc__runtime.collector.heap, &self->local, object);
   gc__world_leave(self);
   if (!done) report_misuse(self, "gc_free", object);
 }
@@ -138,7 +148,7 @@ void *gc_realloc(void *object, size_t bytes) {
   struct gc__thread *self = gc__attach();
   if (!self) return NULL;
   struct gc__place place = find(self, object);
-  if (gc__place_is_none(place) || start_of(place) != object) report_misuse(self, "gc_realloc", object);
+  if (gc__place_is_none(place) || start_of(place) != object || is_in_pool(place)) report_misuse(self, "gc_realloc", object);
   if (!is_right_size(place, bytes)) {
     errno = EINVAL;
     return NULL;

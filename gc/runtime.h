@@ -61,6 +61,13 @@ bool gc__finalizer_is_running(void);       /* in the calling thread */
 unsigned gc__finalizers_own_threads(void); /* how many attached ones are the library's */
 void gc__finalizers_after_fork_in_child(void);
 
+/* The number of a layout; SIZE_MAX: no memory; 0: there are too many. */
+size_t gc__intern(struct gc__thread *self, const struct gc_layout *layout);
+
+/* Whether an address lies in a pool; then the allocated block that it lies in (the pool itself is one), or NULL. */
+bool gc__pool_has(const void *address);
+void *gc__pool_block_at(const void *address, size_t *bytes);
+
 /* Tells the program's event functions what happened to the heap's size since, and of a collection. Unlocked, in no
  * section. */
 void gc__events_deliver(void);

@@ -65,6 +65,7 @@
 #include "store.c"
 #include "weak.c"
 #include "finalizer.c"
+#include "pool.c"
 #include "collect.c"
 #include "threads.c"
 #include "events.c"

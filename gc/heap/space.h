@@ -71,6 +71,7 @@ struct gc__run {
   uint16_t stamp;        /* of a large object: the stop before which it was made */
   uint8_t state, kind;
   uint8_t alignment_log2;
+  bool is_pool;    /* of a large object: the program has it as a part of a pool */
   uint16_t layout; /* of a typed object */
 };
 

@@ -4,6 +4,7 @@
 #include "support.h"
 #include <signal.h>
 #include <sys/wait.h>
+#include <trefoil/pool.h>
 #include <trefoil/weak.h>
 
 /* What a child tells its parent: the address that it is going to misuse, and the object that the line should name. */
@@ -247,6 +248,63 @@ START_TEST(calls_for_what_is_no_map) {
 }
 END_TEST
 
+/* ---- Pools ---- */
+
+static void free_twice_in_pool(void) {
+  struct gc_pool *pool = gc_pool_new(64, 10, 0);
+  void *block = tell(gc_pool_alloc(pool), NULL);
+  gc_pool_free(pool, block);
+  gc_pool_free(pool, block);
+}
+
+static void free_to_another_pool(void) {
+  struct gc_pool *pool = gc_pool_new(64, 10, 0), *other = gc_pool_new(64, 10, 0);
+  void *block = tell(gc_pool_alloc(pool), pool);
+  gc_pool_free(other, block);
+}
+
+static void free_inside_a_block(void) {
+  struct gc_pool *pool = gc_pool_new(64, 10, 0);
+  char *block = gc_pool_alloc(pool);
+  gc_pool_free(pool, tell(block + 8, block));
+}
+
+static void free_no_block(void) {
+  struct gc_pool *pool = gc_pool_new(64, 10, 0);
+  gc_pool_free(pool, tell(gc_alloc(64), NULL));
+}
+
+static void free_a_block_by_hand(void) {
+  struct gc_pool *pool = gc_pool_new(64, 10, 0);
+  gc_free(tell(gc_pool_alloc(pool), NULL));
+}
+
+static void free_a_pool_by_hand(void) { gc_free(tell(gc_pool_new(64, 10, 0), NULL)); }
+
+static void resize_a_block(void) {
+  struct gc_pool *pool = gc_pool_new(64, 10, 0);
+  gc_keep(gc_realloc(tell(gc_pool_alloc(pool), NULL), 100));
+}
+
+static void use_a_destroyed_pool(void) {
+  struct gc_pool *pool = gc_pool_new(64, 10, 0);
+  tell(pool, NULL);
+  gc_pool_destroy(pool);
+  gc_keep(gc_pool_alloc(pool));
+}
+
+START_TEST(misuse_of_pools) {
+  check_line(free_twice_in_pool, "trefoil: gc_pool_free: 0x%lx: " FREED);
+  check_line(free_to_another_pool, "trefoil: gc_pool_free: 0x%lx: is a block of another pool, 0x%lx\n");
+  check_line(free_inside_a_block, "trefoil: gc_pool_free: 0x%lx: points 8 bytes into the block at 0x%lx\n");
+  check_line(free_no_block, "trefoil: gc_pool_free: 0x%lx: is no block of a pool\n");
+  check_line(free_a_block_by_hand, "trefoil: gc_free: 0x%lx: belongs to a pool\n");
+  check_line(free_a_pool_by_hand, "trefoil: gc_free: 0x%lx: belongs to a pool\n");
+  check_line(resize_a_block, "trefoil: gc_realloc: 0x%lx: belongs to a pool\n");
+  check_line(use_a_destroyed_pool, "trefoil: gc_pool_alloc: 0x%lx: is no pool, or was destroyed\n");
+}
+END_TEST
+
 /* ---- Counters ---- */
 
 static void enable_without_disable(void) { gc_enable(); }
@@ -299,6 +357,7 @@ int main(void) {
   tcase_add_test(tests, free_in_free_memory_of_the_heap);
   tcase_add_test(tests, free_of_an_object_from_before_shutdown);
   tcase_add_test(tests, calls_for_what_is_no_map);
+  tcase_add_test(tests, misuse_of_pools);
   tcase_add_test(tests, enable_without_a_disable);
   tcase_add_test(tests, good_use_says_nothing);
   return suite_end();

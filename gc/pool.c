@@ -1,0 +1,351 @@
+/* pool.c - memory pools: see trefoil/pool.h.
+ *
+ * A pool is made of chunks: large objects, each with a header in front of its blocks. [pool.whole] The header points to
+ * the pool, which is the header of the first chunk and from which all others are found: so a pointer into any chunk
+ * keeps all of them. In a leaf pool only the pointers of headers are declared (heap/layout.h). [pool.bits] Which blocks
+ * are free is known from bits in an object of their own, in three levels: a word of each tells which words of the level
+ * below are not 0. No list runs through free blocks, and a stray write into one changes none.
+ *
+ * [pool.zero] Free blocks are zero: they are cleared when they are freed, while they are still in the cache, and keep
+ * nothing. [pool.owner] The thread that made the pool is its owner until another thread uses it: that one stops the
+ * world once to end this. So the owner needs no lock, only a section.
+ */
+#include "runtime.h"
+#include "heap/object.h"
+#include "os/report.h"
+
+#include <trefoil/pool.h>
+
+#include <errno.h>
+#include <string.h>
+
+#define BLOCKS_MOST      ((size_t)64 * 64 * 64) /* of a chunk: what three levels of bits can tell */
+#define CHUNK_LEAST      ((size_t)64 << 10)
+#define BLOCK_BYTES_MOST ((size_t)1 << 30)
+#define TOP              0u /* words of the bits: one, then up to 64, then the rest */
+#define MIDDLE           1u
+#define LOW              65u
+
+struct pool_chunk {
+  struct gc_pool *pool;
+  struct pool_chunk *next;      /* of the pool */
+  struct pool_chunk *next_open; /* with free blocks */
+  uint64_t *bits;
+  size_t block_count, free_count, bytes;
+};
+
+struct gc_pool {
+  struct pool_chunk first;
+  struct pool_chunk *open; /* chunks with free blocks */
+  struct pool_chunk *last;
+  size_t block_bytes;
+  uint64_t reciprocal; /* of that, times 2^64, rounded up */
+  unsigned flags;
+  volatile unsigned lock;
+  volatile size_t owner; /* [pool.owner]: address of the struct gc__thread; 0: none any more */
+  size_t used_blocks, block_count, committed_bytes;
+};
+
+#define HEADER_BYTES ((sizeof(struct gc_pool) + 63) / 64 * 64)
+
+static char *blocks_of(struct pool_chunk *chunk) {
+  return (char *)chunk + HEADER_BYTES;
+}
+
+/* The chunk that an address lies in, or NULL. */
+static struct pool_chunk *chunk_at(const void *address) {
+  const struct gc__space *space = &gc__runtime.collector.heap.space;
+  if (!gc__space_contains(space, address)) return NULL;
+  size_t offset = gc__space_offset(space, address);
+  if (!(gc__entry_at(space, offset >> GC__BLOCK_LOG2).shape & GC__SHAPE_PAGES)) return NULL;
+  uint32_t head = space->run_heads[offset >> GC__PAGE_LOG2];
+  if (!head || space->runs[head - 1].state != GC__RUN_LARGE || !space->runs[head - 1].is_pool) return NULL;
+  return (struct pool_chunk *)(void *)(space->base + (size_t)(head - 1) * GC__PAGE_BYTES);
+}
+
+static void set_is_pool(const struct pool_chunk *chunk, bool is_pool) {
+  const struct gc__space *space = &gc__runtime.collector.heap.space;
+  space->runs[gc__space_offset(space, chunk) / GC__PAGE_BYTES].is_pool = is_pool;
+}
+
+/* The heap's addresses stay readable; what was destroyed names itself no more. */
+static GC__INLINE void check_pool(const struct gc_pool *pool, const char *function) {
+  const struct gc__space *space = &gc__runtime.collector.heap.space;
+  size_t offset = gc__space_offset(space, pool);
+  bool may_be_one = offset < space->span_bytes && offset % GC__PAGE_BYTES == 0;
+  if (GC__LIKELY(may_be_one && pool->first.pool == pool)) return;
+  gc__misuse("%s: %p: is no pool, or was destroyed", function, (const void *)pool);
+}
+
+/* ---- Sections ---- */
+
+static void end_ownership(void *argument) {
+  struct gc_pool *pool = argument;
+  gc__word_poke(&pool->owner, 0);
+}
+
+static GC__NOINLINE void take_from_owner(struct gc_pool *pool) {
+  struct gc__world *world = &gc__runtime.collector.world;
+  gc__lock_take(&world->lock);
+  if (gc__word_get(&pool->owner)) gc__world_stop(world, end_ownership, pool);
+  gc__lock_give(&world->lock);
+}
+
+/* Whether a lock was taken: for end_section. */
+static GC__INLINE bool begin_section(struct gc__thread *self, struct gc_pool *pool) {
+  for (;;) {
+    gc__world_enter(self);
+    size_t owner = gc__word_peek(&pool->owner);
+    if (GC__LIKELY(owner == (size_t)self)) return false;
+    if (!owner) break;
+    gc__world_leave(self);
+    take_from_owner(pool);
+  }
+  while (!gc__flag_swap_if(&pool->lock, 0, 1)) gc__spin_hint();
+  return true;
+}
+
+static GC__INLINE void end_section(struct gc__thread *self, struct gc_pool *pool, bool is_locked) {
+  if (is_locked) gc__flag_set(&pool->lock, 0);
+  gc__world_leave(self);
+}
+
+/* ---- [pool.bits] ---- */
+
+static GC__INLINE size_t take_bit(uint64_t *bits) {
+  unsigned top = gc__lowest_bit(bits[TOP]), middle = gc__lowest_bit(bits[MIDDLE + top]);
+  size_t word = (size_t)top * 64 + middle;
+  unsigned low = gc__lowest_bit(bits[LOW + word]);
+  bits[LOW + word] &= bits[LOW + word] - 1;
+  if (GC__UNLIKELY(!bits[LOW + word])) {
+    bits[MIDDLE + top] &= bits[MIDDLE + top] - 1;
+    if (!bits[MIDDLE + top]) bits[TOP] &= bits[TOP] - 1;
+  }
+  return word * 64 + low;
+}
+
+static GC__INLINE void give_bit(uint64_t *bits, size_t index) {
+  size_t word = index / 64;
+  bits[LOW + word] |= (uint64_t)1 << index % 64;
+  bits[MIDDLE + word / 64] |= (uint64_t)1 << word % 64;
+  bits[TOP] |= (uint64_t)1 << word / 64;
+}
+
+static GC__INLINE bool is_free_block(const struct pool_chunk *chunk, size_t index) {
+  return chunk->bits[LOW + index / 64] >> index % 64 & 1;
+}
+
+/* ---- Chunks ---- */
+
+/* The number of the layout of chunks of leaf pools, which have one element however long they are. */
+static size_t leaf_layout(struct gc__thread *self) {
+  static const size_t offsets[] = {offsetof(struct gc_pool, first.pool),
+                                   offsetof(struct gc_pool, first.next),
+                                   offsetof(struct gc_pool, first.next_open),
+                                   offsetof(struct gc_pool, first.bits),
+                                   offsetof(struct gc_pool, open),
+                                   offsetof(struct gc_pool, last)};
+  const struct gc_layout layout = {(size_t)1 << 60, sizeof offsets / sizeof offsets[0], offsets};
+  return gc__intern(self, &layout);
+}
+
+/* A chunk that belongs to no pool yet. NULL: no memory. */
+static struct pool_chunk *new_chunk(struct gc__thread *self, size_t block_bytes, size_t block_count, unsigned flags) {
+  size_t bytes = HEADER_BYTES + block_count * block_bytes;
+  size_t layout = flags & GC_POOL_LEAF ? leaf_layout(self) : 0;
+  if (layout == SIZE_MAX) return NULL;
+  uint64_t *bits = gc_alloc_leaf((LOW + (block_count + 63) / 64) * sizeof *bits);
+  if (!bits) return NULL;
+  for (size_t i = 0; i < block_count; i++) give_bit(bits, i);
+  enum gc__kind kind = layout ? GC__KIND_TYPED : flags & GC_POOL_LEAF ? GC__KIND_LEAF : GC__KIND_SCANNED;
+  struct pool_chunk *chunk = gc__allocate(bytes, GC__GRANULE_BYTES, kind, (unsigned)layout);
+  if (!chunk) {
+    gc_free(bits);
+    return NULL;
+  }
+  chunk->block_count = chunk->free_count = block_count;
+  chunk->bytes = gc_size(chunk) + gc_size(bits);
+  gc_write(&chunk->bits, bits);
+  set_is_pool(chunk, true);
+  return chunk;
+}
+
+/* In a section of the pool, or when it is new. */
+static void add_chunk(struct gc_pool *pool, struct pool_chunk *chunk) {
+  gc_write(&chunk->pool, pool);
+  gc_write(&chunk->next_open, pool->open);
+  gc_write(&pool->open, chunk);
+  if (pool->last) gc_write(&pool->last->next, chunk);
+  gc_write(&pool->last, chunk);
+  pool->block_count += chunk->block_count;
+  pool->committed_bytes += chunk->bytes;
+}
+
+static size_t chunk_blocks(size_t block_bytes, size_t wanted) {
+  size_t least = CHUNK_LEAST / block_bytes;
+  if (wanted < least) wanted = least;
+  if (wanted < 1) wanted = 1;
+  return wanted < BLOCKS_MOST ? wanted : BLOCKS_MOST;
+}
+
+static bool grow(struct gc__thread *self, struct gc_pool *pool, size_t wanted) {
+  struct pool_chunk *chunk = new_chunk(self, pool->block_bytes, chunk_blocks(pool->block_bytes, wanted), pool->flags);
+  if (!chunk) return false;
+  bool is_locked = begin_section(self, pool);
+  add_chunk(pool, chunk);
+  end_section(self, pool, is_locked);
+  return true;
+}
+
+/* ---- The functions ---- */
+
+struct gc_pool *gc_pool_new(size_t block_bytes, size_t reserve_blocks, unsigned flags) {
+  struct gc__thread *self = gc__attach();
+  if (!self) return NULL;
+  errno = EINVAL;
+  if (!block_bytes || block_bytes > BLOCK_BYTES_MOST || (flags & ~GC_POOL_LEAF)) return NULL;
+  errno = ENOMEM;
+  block_bytes = gc__round_up(block_bytes, GC__GRANULE_BYTES);
+  if (reserve_blocks > SIZE_MAX / 2 / block_bytes) return NULL;
+  struct gc_pool *pool = (void *)new_chunk(self, block_bytes, chunk_blocks(block_bytes, reserve_blocks), flags);
+  if (!pool) return NULL;
+  pool->block_bytes = block_bytes;
+  pool->reciprocal = UINT64_MAX / block_bytes + 1;
+  pool->flags = flags;
+  gc__word_poke(&pool->owner, (size_t)self);
+  add_chunk(pool, &pool->first);
+  while (pool->block_count < reserve_blocks)
+    if (!grow(self, pool, reserve_blocks - pool->block_count)) {
+      gc_pool_destroy(pool);
+      errno = ENOMEM;
+      return NULL;
+    }
+  return pool;
+}
+
+void *gc_pool_alloc(struct gc_pool *pool) {
+  struct gc__thread *self = gc__attach();
+  if (!self) return NULL;
+  check_pool(pool, "gc_pool_alloc");
+  bool is_locked = begin_section(self, pool);
+  while (GC__UNLIKELY(!pool->open)) {
+    size_t wanted = pool->block_count;
+    end_section(self, pool, is_locked);
+    if (!grow(self, pool, wanted)) return NULL;
+    is_locked = begin_section(self, pool);
+  }
+  struct pool_chunk *chunk = pool->open;
+  void *volatile block = blocks_of(chunk) + take_bit(chunk->bits) * pool->block_bytes;
+  pool->used_blocks++;
+  if (GC__UNLIKELY(--chunk->free_count == 0)) gc_write(&pool->open, chunk->next_open);
+  end_section(self, pool, is_locked);
+  return block;
+}
+
+/* offset / block_bytes: the product is too large by less than offset * block_bytes / 2^64, so that the quotient is
+ * right, or one too much where blocks are huge. */
+static GC__INLINE size_t divide(const struct gc_pool *pool, size_t offset) {
+  size_t index = (size_t)(((unsigned __int128)offset * pool->reciprocal) >> 64);
+  return GC__UNLIKELY(index * pool->block_bytes > offset) ? index - 1 : index;
+}
+
+/* Most blocks are a few words: a call of memset would take as long as all the rest. */
+#define CLEAR_WORDS_MOST 16u
+
+static GC__INLINE void clear_block(void *block, size_t bytes) {
+  size_t *word = block;
+  if (GC__UNLIKELY(bytes > CLEAR_WORDS_MOST * sizeof *word)) {
+    memset(block, 0, bytes);
+    return;
+  }
+  for (size_t *end = word + bytes / sizeof *word; word < end; word += 2) word[0] = word[1] = 0;
+}
+
+/* The number of an allocated block of the chunk; otherwise the program ends. */
+static GC__INLINE size_t check_block(const struct gc_pool *pool, struct pool_chunk *chunk, const char *block) {
+  if (GC__UNLIKELY(!chunk || block < blocks_of(chunk)))
+    gc__misuse("gc_pool_free: %p: is no block of a pool", (const void *)block);
+  if (GC__UNLIKELY(chunk->pool != pool))
+    gc__misuse("gc_pool_free: %p: is a block of another pool, %p", (const void *)block, (void *)chunk->pool);
+  size_t offset = (size_t)(block - blocks_of(chunk)), index = divide(pool, offset);
+  if (GC__UNLIKELY(index >= chunk->block_count))
+    gc__misuse("gc_pool_free: %p: is no block of a pool", (const void *)block);
+  size_t inside = offset - index * pool->block_bytes;
+  if (GC__UNLIKELY(inside))
+    gc__misuse("gc_pool_free: %p: points %zu bytes into the block at %p", (const void *)block, inside,
+               (const void *)(block - inside));
+  if (GC__UNLIKELY(is_free_block(chunk, index)))
+    gc__misuse("gc_pool_free: %p: is freed already or was never allocated", (const void *)block);
+  return index;
+}
+
+/* Long blocks are cleared before the section: a stop waits for that. */
+#define CLEAR_INSIDE_MOST ((size_t)4096)
+
+void gc_pool_free(struct gc_pool *pool, void *block) {
+  struct gc__thread *self = gc__attach();
+  if (!self || !block) return;
+  check_pool(pool, "gc_pool_free");
+  struct pool_chunk *chunk = chunk_at(block);
+  bool is_long = pool->block_bytes > CLEAR_INSIDE_MOST;
+  if (is_long) {
+    check_block(pool, chunk, block);
+    memset(block, 0, pool->block_bytes);
+  }
+  bool is_locked = begin_section(self, pool);
+  size_t index = check_block(pool, chunk, block);
+  if (!is_long) clear_block(block, pool->block_bytes);
+  if (GC__UNLIKELY(gc_barrier.bytes)) gc_written(block, pool->block_bytes);
+  give_bit(chunk->bits, index);
+  pool->used_blocks--;
+  if (GC__UNLIKELY(chunk->free_count++ == 0)) {
+    gc_write(&chunk->next_open, pool->open);
+    gc_write(&pool->open, chunk);
+  }
+  end_section(self, pool, is_locked);
+}
+
+void gc_pool_destroy(struct gc_pool *pool) {
+  if (!pool || !gc__attach()) return;
+  check_pool(pool, "gc_pool_destroy");
+  struct pool_chunk *next;
+  for (struct pool_chunk *chunk = pool->first.next; chunk; chunk = next) {
+    next = chunk->next;
+    set_is_pool(chunk, false);
+    gc_free(chunk->bits);
+    gc_free(chunk);
+  }
+  set_is_pool(&pool->first, false);
+  gc_free(pool->first.bits);
+  pool->first.pool = NULL;
+  gc_free(pool);
+}
+
+void gc_pool_usage(const struct gc_pool *pool, struct gc_pool_usage *usage) {
+  struct gc_pool *changing = (struct gc_pool *)(uintptr_t)pool;
+  struct gc__thread *self = gc__attach();
+  if (!self) return;
+  check_pool(pool, "gc_pool_usage");
+  bool is_locked = begin_section(self, changing);
+  *usage = (struct gc_pool_usage){.block_bytes = pool->block_bytes,
+                                  .used_blocks = pool->used_blocks,
+                                  .free_blocks = pool->block_count - pool->used_blocks,
+                                  .committed_bytes = pool->committed_bytes};
+  end_section(self, changing, is_locked);
+}
+
+/* ---- For questions about addresses ---- */
+
+bool gc__pool_has(const void *address) {
+  return chunk_at(address) != NULL;
+}
+
+void *gc__pool_block_at(const void *address, size_t *bytes) {
+  struct pool_chunk *chunk = chunk_at(address);
+  *bytes = HEADER_BYTES;
+  if ((const char *)address < blocks_of(chunk)) return chunk == &chunk->pool->first ? chunk : NULL;
+  *bytes = chunk->pool->block_bytes;
+  size_t index = (size_t)((const char *)address - blocks_of(chunk)) / *bytes;
+  if (index >= chunk->block_count || is_free_block(chunk, index)) return NULL;
+  return blocks_of(chunk) + index * *bytes;
+}

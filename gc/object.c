@@ -148,7 +148,8 @@ void *gc_realloc(void *object, size_t bytes) {
   struct gc__thread *self = gc__attach();
   if (!self) return NULL;
   struct gc__place place = find(self, object);
-  if (gc__place_is_none(place) || start_of(place) != object || is_in_pool(place)) report_misuse(self, "gc_realloc", object);
+  if (gc__place_is_none(place) || start_of(place) != object || is_in_pool(place))
+    report_misuse(self, "gc_realloc", object);
   if (!is_right_size(place, bytes)) {
     errno = EINVAL;
     return NULL;

@@ -326,7 +326,8 @@ static GC__INLINE void count_word(struct gc__counting *counting, struct view *vi
   view->objects++;
   view->granules += cell_granules;
   if (shape >> GC__SHAPE_KIND_LOG2 == GC__KIND_LEAF) return;
-  view->items[view->top++] = gc__object_ref(granule, shape >> GC__SHAPE_KIND_LOG2 == GC__KIND_TYPED ? 0 : cell_granules);
+  view->items[view->top++] =
+      gc__object_ref(granule, shape >> GC__SHAPE_KIND_LOG2 == GC__KIND_TYPED ? 0 : cell_granules);
 }
 
 static GC__INLINE void consider_word(struct gc__counting *counting, struct view *view, uintptr_t word) {

@@ -353,7 +353,7 @@ static GC__INLINE void scan_top(struct gc__marker *marker, struct view *view, co
   view->granules += granules;
   if (GC__UNLIKELY(ref & REF_SPECIAL)) {
     size_t rest;
-    if (is_typed(marker, ref)) {
+    if (granules || is_typed(marker, ref)) {
       close_view(view, marker);
       scan_typed(marker, ref);
       *view = open_view(marker);

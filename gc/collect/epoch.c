@@ -147,14 +147,14 @@ GC__UNINSTRUMENTED static void sync_old_words(struct gc__counting *counting, str
   }
 }
 
-#define LINE_BYTES ((size_t)64)
+#define CACHE_LINE_BYTES ((size_t)64)
 
 /* Words are looked at before the object that they lie in, which may begin on the page before. */
 static GC__INLINE void sync_line(struct gc__counting *counting, struct changes *changes, const char *line) {
   const struct gc__space *space = &counting->heap->space;
   size_t *shadow = gc__shadow_at(&counting->heap->counts.shadow, line);
   const volatile size_t *word = (const volatile size_t *)(const void *)line;
-  for (unsigned i = 0; i < LINE_BYTES / sizeof *word; i++) {
+  for (unsigned i = 0; i < CACHE_LINE_BYTES / sizeof *word; i++) {
     size_t value = word[i];
     if (GC__LIKELY(!is_changed(counting, value, shadow[i]))) continue;
     size_t granule = gc__space_granule_of(space, (uintptr_t)(word + i) - space->base);
@@ -168,14 +168,14 @@ static GC__INLINE void sync_line(struct gc__counting *counting, struct changes *
 GC__UNINSTRUMENTED static void sync_written_cells(struct gc__counting *counting, struct changes *changes,
                                                   struct gc__range range) {
   const struct gc__shadow *table = &counting->heap->counts.shadow;
-  for (uintptr_t line = range.start; line < range.end; line += LINE_BYTES) {
+  for (uintptr_t line = range.start; line < range.end; line += CACHE_LINE_BYTES) {
     uintptr_t next = line + GC__PAGE_BYTES < range.end ? line + GC__PAGE_BYTES : changes->ahead + line % GC__PAGE_BYTES;
     GC__PREFETCH((const char *)next);
     GC__PREFETCH(gc__shadow_at(table, (const void *)next));
     sync_line(counting, changes, (const char *)line);
   }
 }
-_Static_assert(GC__CARD_BYTES % LINE_BYTES == 0, "ranges are whole lines");
+_Static_assert(GC__CARD_BYTES % CACHE_LINE_BYTES == 0, "ranges are whole lines");
 
 static void sync_written_runs(struct gc__counting *counting, struct changes *changes, struct gc__range range) {
   const struct gc__space *space = &counting->heap->space;
@@ -244,9 +244,9 @@ static bool sync_page(void *argument, size_t granule) {
   return false;
 }
 
-/* What the loop below holds in registers, as a marker does (collect/trace.c). Between open_view and close_view the
- * counting's own fields are stale. */
-struct view {
+/* What the loop below holds in registers, as a marker does (collect/trace.c). Between open_counts_view and
+ * close_counts_view the counting's own fields are stale. */
+struct counts_view {
   size_t base, span_bytes, shadow_minus_heap;
   uint8_t *live;
   const struct gc__block_entry *entries;
@@ -258,9 +258,9 @@ struct view {
   bool interior_in_heap;
 };
 
-static GC__INLINE struct view open_view(const struct gc__counting *counting) {
+static GC__INLINE struct counts_view open_counts_view(const struct gc__counting *counting) {
   const struct gc__heap *heap = counting->heap;
-  struct view view;
+  struct counts_view view;
   view.base = heap->space.base;
   view.span_bytes = heap->space.span_bytes;
   view.shadow_minus_heap = heap->counts.shadow.minus_heap;
@@ -277,7 +277,7 @@ static GC__INLINE struct view open_view(const struct gc__counting *counting) {
   return view;
 }
 
-static GC__INLINE void close_view(const struct view *view, struct gc__counting *counting) {
+static GC__INLINE void close_counts_view(const struct counts_view *view, struct gc__counting *counting) {
   struct gc__counts *counts = &counting->heap->counts;
   size_t bytes = view->granules * GC__GRANULE_BYTES;
   counting->promoted.count = view->top;
@@ -289,14 +289,16 @@ static GC__INLINE void close_view(const struct view *view, struct gc__counting *
 
 /* Whatever is not worth a place in the loop: large targets, counts that become stuck, a shadow without memory, a full
  * stack. */
-static GC__NOINLINE void count_rarely(struct gc__counting *counting, struct view *view, size_t value, size_t *shadow) {
-  close_view(view, counting);
+static GC__NOINLINE void count_rarely(struct gc__counting *counting, struct counts_view *view, size_t value,
+                                      size_t *shadow) {
+  close_counts_view(view, counting);
   sync_changed(counting, value, shadow);
-  *view = open_view(counting);
+  *view = open_counts_view(counting);
 }
 
 /* A word that leads into the heap, of an object that was young: its shadow is 0, or it was synced in this stop. */
-static GC__INLINE void count_word(struct gc__counting *counting, struct view *view, uintptr_t word, size_t value) {
+static GC__INLINE void count_word(struct gc__counting *counting, struct counts_view *view, uintptr_t word,
+                                  size_t value) {
   size_t *shadow = (size_t *)(word + view->shadow_minus_heap), counted = *shadow;
   if (counted == value) return;
   size_t offset = value - view->base, block = offset >> GC__BLOCK_LOG2;
@@ -330,12 +332,12 @@ static GC__INLINE void count_word(struct gc__counting *counting, struct view *vi
       gc__object_ref(granule, shape >> GC__SHAPE_KIND_LOG2 == GC__KIND_TYPED ? 0 : cell_granules);
 }
 
-static GC__INLINE void consider_word(struct gc__counting *counting, struct view *view, uintptr_t word) {
+static GC__INLINE void consider_word(struct gc__counting *counting, struct counts_view *view, uintptr_t word) {
   size_t value = *(const volatile size_t *)word;
   if (GC__UNLIKELY(value - view->base < view->span_bytes)) count_word(counting, view, word, value);
 }
 
-static GC__INLINE void count_object(struct gc__counting *counting, struct view *view, size_t ref) {
+static GC__INLINE void count_object(struct gc__counting *counting, struct counts_view *view, size_t ref) {
   size_t granule = gc__object_granule(ref), bytes = (ref & GC__SHAPE_GRANULES) * GC__GRANULE_BYTES;
   if (GC__UNLIKELY(!bytes)) {
     struct gc__place place = gc__counting_place(counting, granule);
@@ -356,25 +358,25 @@ static GC__INLINE void count_object(struct gc__counting *counting, struct view *
 
 /* Objects wait in a queue until the lines of their words and their shadow have come (Cher, Hosking and Vijaykumar,
  * 2004): three quarters of an epoch's time went into waiting for these. */
-#define QUEUE_ROOM 32u
+#define PROMOTED_QUEUE 32u
 
 GC__UNINSTRUMENTED static void drain_stack(struct gc__counting *counting) {
-  struct view view = open_view(counting);
-  size_t queue[QUEUE_ROOM], oldest = 0, count = 0;
+  struct counts_view view = open_counts_view(counting);
+  size_t queue[PROMOTED_QUEUE], oldest = 0, count = 0;
   for (;;) {
-    for (; count < QUEUE_ROOM && view.top; count++) {
+    for (; count < PROMOTED_QUEUE && view.top; count++) {
       size_t ref = view.items[--view.top], word = view.base + gc__object_granule(ref) * GC__GRANULE_BYTES;
       GC__PREFETCH((const char *)word);
       GC__PREFETCH((const char *)(word + view.shadow_minus_heap));
-      queue[(oldest + count) % QUEUE_ROOM] = ref;
+      queue[(oldest + count) % PROMOTED_QUEUE] = ref;
     }
     if (!count) break;
     size_t ref = queue[oldest];
-    oldest = (oldest + 1) % QUEUE_ROOM;
+    oldest = (oldest + 1) % PROMOTED_QUEUE;
     count--;
     count_object(counting, &view, ref);
   }
-  close_view(&view, counting);
+  close_counts_view(&view, counting);
 }
 
 static void drain_promoted(struct gc__counting *counting) {

@@ -126,7 +126,7 @@ struct words {
   } items[WORDS_MOST];
 };
 
-static void count_word(struct gc__counting *counting, size_t *shadow, size_t value, size_t target) {
+static void recount_word(struct gc__counting *counting, size_t *shadow, size_t value, size_t target) {
   bool is_start = value - counting->heap->space.base == target * GC__GRANULE_BYTES;
   size_t offset = (uintptr_t)shadow - (uintptr_t)counting->heap->counts.shadow.start;
   if (*shadow) *shadow = 0;
@@ -136,11 +136,11 @@ static void count_word(struct gc__counting *counting, size_t *shadow, size_t val
   gc__counting_note(counting, shadow, value, target);
 }
 
-static void count_oldest(struct words *words) {
+static void recount_oldest(struct words *words) {
   unsigned at = words->oldest;
   words->oldest = (at + 1) % WORDS_MOST;
   words->count--;
-  count_word(words->counting, words->items[at].shadow, words->items[at].value, words->items[at].target);
+  recount_word(words->counting, words->items[at].shadow, words->items[at].value, words->items[at].target);
 }
 
 static GC__INLINE void add_word(struct words *words, size_t *shadow, size_t value, size_t target) {
@@ -149,14 +149,14 @@ static GC__INLINE void add_word(struct words *words, size_t *shadow, size_t valu
   GC__PREFETCH(&heap->space.live[target]);
   GC__PREFETCH(object);
   GC__PREFETCH(gc__shadow_at(&heap->counts.shadow, object));
-  if (words->count == WORDS_MOST) count_oldest(words);
+  if (words->count == WORDS_MOST) recount_oldest(words);
   unsigned at = (words->oldest + words->count++) % WORDS_MOST;
   words->items[at].shadow = shadow;
   words->items[at].value = value;
   words->items[at].target = target;
 }
 
-GC__UNINSTRUMENTED static void count_words(struct words *words, size_t granule) {
+GC__UNINSTRUMENTED static void recount_words(struct words *words, size_t granule) {
   struct gc__counting *counting = words->counting;
   const struct gc__space *space = &counting->heap->space;
   struct gc__place place = gc__counting_place(counting, granule);
@@ -178,7 +178,7 @@ static bool count_waiting(void *argument, size_t granule) {
     for (; waiting; waiting &= waiting - 1) {
       size_t bit = at + gc__lowest_bit(waiting);
       live[bit] &= (uint8_t)~GC__STATE_MASK;
-      count_words(words, granule + bit);
+      recount_words(words, granule + bit);
     }
   }
   return false;
@@ -189,8 +189,8 @@ static void drain_marked(struct gc__counting *counting) {
   struct gc__objects *marked = &counting->promoted;
   struct words words = {.counting = counting};
   while (marked->count || words.count || unsynced->count) {
-    if (marked->count) count_words(&words, gc__object_granule(marked->items[--marked->count]));
-    else if (words.count) count_oldest(&words);
+    if (marked->count) recount_words(&words, gc__object_granule(marked->items[--marked->count]));
+    else if (words.count) recount_oldest(&words);
     else gc__page_set_take(unsynced, count_waiting, &words);
   }
 }

@@ -21,15 +21,15 @@
 
 /* [refcount.nursery]; and what an epoch takes for an object that survived and for a page that was written, by which it
  * is chosen: times that were measured would say how busy the machine is. */
-#define FIRST_BYTES   ((size_t)4 << 20)
-#define LEAST_BYTES   ((size_t)2 << 20)
-#define MOST_BYTES    ((size_t)32 << 20)
-#define KNEE_BYTES    ((size_t)8 << 20) /* where almost nothing lives, more is no faster */
-#define PAUSE_NS      UINT64_C(3000000)
-#define SURVIVOR_NS   15
-#define PAGE_NS       4000
-#define MANY_SHARE    5
-#define WRITTEN_SHARE 16
+#define EPOCH_FIRST_BYTES   ((size_t)4 << 20)
+#define EPOCH_LEAST_BYTES   ((size_t)2 << 20)
+#define EPOCH_MOST_BYTES    ((size_t)32 << 20)
+#define EPOCH_KNEE_BYTES    ((size_t)8 << 20) /* where almost nothing lives, more is no faster */
+#define EPOCH_PAUSE_NS      UINT64_C(3000000)
+#define EPOCH_SURVIVOR_NS   15
+#define EPOCH_PAGE_NS       4000
+#define EPOCH_MANY_SHARE    5
+#define EPOCH_WRITTEN_SHARE 16
 
 static size_t grown_bytes(const struct gc__collector *collector) {
   size_t old_bytes = gc__word_peek(&collector->heap.counts.old_bytes), before = collector->nursery.full_live_bytes;
@@ -69,9 +69,9 @@ static void note_trace(struct gc__collector *collector) {
 
 /* What is allocated between two epochs is not there for other use, nor is what died meanwhile. */
 static size_t most_nursery_bytes(size_t old_bytes) {
-  size_t share = old_bytes / LARGE_NURSERY_SHARE, most = KNEE_BYTES + 3 * old_bytes;
-  if (old_bytes > LARGE_BYTES) most = share > KNEE_BYTES ? share : KNEE_BYTES;
-  return most < MOST_BYTES ? most : MOST_BYTES;
+  size_t share = old_bytes / LARGE_NURSERY_SHARE, most = EPOCH_KNEE_BYTES + 3 * old_bytes;
+  if (old_bytes > LARGE_BYTES) most = share > EPOCH_KNEE_BYTES ? share : EPOCH_KNEE_BYTES;
+  return most < EPOCH_MOST_BYTES ? most : EPOCH_MOST_BYTES;
 }
 
 /* Free memory from which on packed blocks are filled up, and half of it dense ones: looking at their old objects costs
@@ -87,17 +87,19 @@ static void note_epoch(struct gc__collector *collector) {
   size_t survived = last->counts.marked_bytes, before = nursery->old_bytes;
   size_t grown = last->live_bytes > before ? last->live_bytes - before : 0;
   nursery->old_bytes = last->live_bytes;
-  if (!nursery->bytes) nursery->bytes = nursery->wanted_bytes ? nursery->wanted_bytes : FIRST_BYTES;
+  if (!nursery->bytes) nursery->bytes = nursery->wanted_bytes ? nursery->wanted_bytes : EPOCH_FIRST_BYTES;
   if (nursery->wanted_bytes) return;
   size_t most = most_nursery_bytes(last->live_bytes);
   if (nursery->bytes > most) nursery->bytes = most;
   if (last->is_full || last->handed_bytes < nursery->bytes / 2) return;
-  uint64_t survivors_ns = last->counts.marked_objects * SURVIVOR_NS, pages_ns = last->written_pages * PAGE_NS;
-  bool die_soon = survived > last->handed_bytes / MANY_SHARE && grown < survived / 2 && pages_ns < PAUSE_NS;
-  bool are_all_written = pages_ns > PAUSE_NS && last->written_pages * GC__PAGE_BYTES > last->live_bytes / WRITTEN_SHARE;
-  bool is_short = (survivors_ns + pages_ns) * 3 < PAUSE_NS, is_long = survivors_ns + pages_ns > PAUSE_NS;
+  uint64_t survivors_ns = last->counts.marked_objects * EPOCH_SURVIVOR_NS,
+           pages_ns = last->written_pages * EPOCH_PAGE_NS;
+  bool die_soon = survived > last->handed_bytes / EPOCH_MANY_SHARE && grown < survived / 2 && pages_ns < EPOCH_PAUSE_NS;
+  bool are_all_written =
+      pages_ns > EPOCH_PAUSE_NS && last->written_pages * GC__PAGE_BYTES > last->live_bytes / EPOCH_WRITTEN_SHARE;
+  bool is_short = (survivors_ns + pages_ns) * 3 < EPOCH_PAUSE_NS, is_long = survivors_ns + pages_ns > EPOCH_PAUSE_NS;
   if (die_soon || is_short || are_all_written) nursery->bytes = nursery->bytes * 2 < most ? nursery->bytes * 2 : most;
-  else if (is_long && nursery->bytes > LEAST_BYTES) nursery->bytes /= 2;
+  else if (is_long && nursery->bytes > EPOCH_LEAST_BYTES) nursery->bytes /= 2;
 }
 
 static void pace_counts(struct gc__collector *collector, unsigned threads, size_t room_bytes) {

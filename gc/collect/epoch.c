@@ -343,9 +343,9 @@ static GC__INLINE void count_object(struct gc__counting *counting, struct counts
     struct gc__place place = gc__counting_place(counting, granule);
     bytes = place.bytes;
     if (place.kind == GC__KIND_TYPED) {
-      close_view(view, counting);
+      close_counts_view(view, counting);
       sync_object(counting, granule);
-      *view = open_view(counting);
+      *view = open_counts_view(counting);
       return;
     }
   }

@@ -1,6 +1,6 @@
-/* pool: the same work with blocks of a pool and with single objects. Requests come and go at random, as in a server; each
- * phase ends with all of its blocks at once. Prints what a block costs in time, and the memory that is taken for what is
- * in use: with gc_pool_free and gc_pool_destroy, with gc_free, and left to the collector. */
+/* pool: the same work with blocks of a pool and with single objects. Requests come and go at random, as in a server;
+ * each phase ends with all of its blocks at once. Prints what a block costs in time, and the memory that is taken for
+ * what is in use: with gc_pool_free and gc_pool_destroy, with gc_free, and left to the collector. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,43 +4,9 @@
  *
  * Verified: the length of the list and the sum of its values before it goes, and each short list.
  */
-#include "shim.h"
-
-struct node {
-  struct node *next;
-  uint64_t value;
-};
+#include "list.h"
 
 enum { SHORT_NODES = 1000 };
-
-static struct node *list_new(uint64_t count) {
-  struct node *list = NULL;
-  for (uint64_t i = 0; i < count; i++) {
-    struct node *node = bench_alloc(sizeof *node);
-    bench_store(&node->next, list);
-    node->value = i;
-    list = node;
-  }
-  return list;
-}
-
-static void check_list(const struct node *list, uint64_t count) {
-  uint64_t seen = 0, sum = 0;
-  for (const struct node *node = list; node != NULL; node = node->next) {
-    seen++;
-    sum += node->value;
-  }
-  if (seen != count || sum != count * (count - 1) / 2)
-    bench_fail("%llu of %llu objects are left", (unsigned long long)seen, (unsigned long long)count);
-}
-
-static void list_free(struct node *list) {
-  while (list != NULL) {
-    struct node *next = list->next;
-    bench_free(list);
-    list = next;
-  }
-}
 
 /* The list is nowhere but in this cell, which lies in the heap: frames and registers keep nothing by chance. */
 static struct node **cell_with_list(uint64_t count) {

@@ -2,11 +2,11 @@
  * the order of use. Some keys are asked for far more often than others; a miss makes a key, a value and an entry, and
  * the entry at the end of the list dies. Every hit moves an old entry to the front, which writes to old objects.
  *
- * Values are texts of 32 to 511 bytes that follow from their key. With fill=1 the cache is full before the clock starts.
- * over_live is the most memory that the process held until the clock stopped, less the shadow of reference counts, over
- * the live size: the cells of what a collection finds reachable then, or, where nobody tells, what was asked for.
- * Verified: each value on a hit; after the clock stopped the same requests run on a model without strings, and the
- * number of hits and the order of the whole list must be the same.
+ * Values are texts of 32 to 511 bytes that follow from their key. With fill=1 the cache is full before the clock
+ * starts. over_live is the most memory that the process held until the clock stopped, less the shadow of reference
+ * counts, over the live size: the cells of what a collection finds reachable then, or, where nobody tells, what was
+ * asked for. Verified: each value on a hit; after the clock stopped the same requests run on a model without strings,
+ * and the number of hits and the order of the whole list must be the same.
  */
 #include "shim.h"
 

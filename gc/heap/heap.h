@@ -59,10 +59,9 @@ struct gc__heap {
   volatile size_t handed_since_bytes;  /* to programs since the last collection, less what they freed */
   volatile size_t handed_before_bytes; /* between the last full collection and the last one */
   volatile size_t allowance_bytes;     /* that may be handed out before the next collection */
-  volatile size_t old_room_bytes;      /* that the old objects may grow by before the next full collection */
-  volatile size_t
-      tier_bytes[GC__TIER_COUNT]; /* committed bytes beyond which blocks of that tier come before new memory */
-  volatile unsigned is_crowded;   /* packed blocks would be the next: a full collection may be better */
+  /* Committed bytes beyond which blocks of that tier come before new memory. */
+  volatile size_t tier_bytes[GC__TIER_COUNT];
+  volatile unsigned is_crowded;                /* packed blocks would be the next: a full collection may be better */
   volatile size_t large_bytes, large_objects;  /* allocated in all */
   volatile size_t grown_bytes, returned_bytes; /* in all */
 };

@@ -44,7 +44,6 @@ static void pace_generations(struct gc__collector *collector, unsigned threads, 
   size_t most = least + nursery->full_room_bytes;
   gc__word_poke(&heap->allowance_bytes, allowance);
   heap->log.is_resting = nursery->rest_fulls != 0;
-  gc__word_poke(&heap->old_room_bytes, nursery->rest_fulls ? 0 : nursery->full_room_bytes);
   gc__word_poke(&heap->tier_bytes[GC__TIER_DENSE], least + nursery->full_room_bytes / 2);
   gc__word_poke(&heap->tier_bytes[GC__TIER_PACKED], most + most / 8);
   gc__flag_set(&heap->is_crowded, 0);

@@ -76,8 +76,8 @@ static size_t most_nursery_bytes(size_t old_bytes) {
 
 /* Free memory from which on packed blocks are filled up, and half of it dense ones: looking at their old objects costs
  * more than new blocks do (heap/heap.h), but nothing else finds a use for their free cells. */
-static size_t slack_bytes(const struct gc__heap *heap, size_t old_bytes) {
-  return old_bytes > LARGE_BYTES ? old_bytes / LARGE_SLACK_SHARE : gc__word_peek(&heap->old_room_bytes);
+static size_t slack_bytes(const struct gc__nursery *nursery, size_t old_bytes) {
+  return old_bytes > LARGE_BYTES ? old_bytes / LARGE_SLACK_SHARE : nursery->full_room_bytes / nursery->trace_scale;
 }
 
 /* What is allocated between two epochs: [refcount.nursery] in refcount.h. */
@@ -111,11 +111,10 @@ static void pace_counts(struct gc__collector *collector, unsigned threads, size_
     nursery->full_live_bytes = collector->last.live_bytes;
     nursery->full_room_bytes =
         gc__pacing_allowance(nursery->full_live_bytes, collector->growth_percent, threads, room_bytes);
-    gc__word_poke(&heap->old_room_bytes, nursery->full_room_bytes);
     nursery->full_room_bytes *= nursery->trace_scale;
   }
   size_t allowance = gc__nursery_allowance(nursery, room_bytes), old_bytes = collector->last.live_bytes;
-  size_t least = gc__space_table_bytes(&heap->space) + old_bytes + allowance, slack = slack_bytes(heap, old_bytes);
+  size_t least = gc__space_table_bytes(&heap->space) + old_bytes + allowance, slack = slack_bytes(nursery, old_bytes);
   gc__word_poke(&heap->allowance_bytes, allowance);
   gc__word_poke(&heap->tier_bytes[GC__TIER_DENSE], least + slack / 2);
   gc__word_poke(&heap->tier_bytes[GC__TIER_PACKED], least + slack);

@@ -124,7 +124,7 @@ def at_least_share_of_bdwgc(least, name, share):
 # ---- Claims of workloads ----
 
 LIVE, TREES = {"size": GIB}, {"depth": 18}
-CACHE = {"capacity": 1450000, "operations": 100000000, "fill": 1}
+CACHE = {"capacity": 1450000, "operations": 20000000, "fill": 1}
 FALSE_ROOTS = {"size": 256 << 20, "decoys": 1000000, "rounds": 100}
 CLAIMS = (
     Claim(SWEEP, "time of bdwgc", "binary-trees", TREES, 0.33, time_ratio(SWEEP, "bdwgc")),

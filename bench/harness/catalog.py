@@ -128,18 +128,18 @@ WORKLOADS = {w.name: w for w in (
         columns=(Column("mark_ns_per_object", "ns/object"), Column("gather_ns_per_object", "loads alone"))),
     Workload(
         "two-threads", "objects of mixed sizes up to 8 KiB, by one thread and by two",
-        full={"operations": 2000000, "repeats": 4}, quick={"operations": 1000000, "repeats": 2}, seconds=2,
+        full={"operations": 2000000, "repeats": 4}, quick={"operations": 500000, "repeats": 2}, seconds=2,
         warm_bytes=50 * MIB,
         columns=(Column("one_thread_per_s", "1 thr M/s", 1e6), Column("two_threads_per_s", "2 thr M/s", 1e6),
                  Column("scaling", "2/1", 1, 2))),
     Workload(
         "list16", "ten million 16-byte objects in one list",
-        full={"count": 10000000}, quick={"count": 10000000}, seconds=0.5, warm_bytes=340 * MIB, above_empty=True,
+        full={"count": 10000000}, quick={"count": 2000000}, seconds=0.5, warm_bytes=340 * MIB, above_empty=True,
         columns=(Column("above_empty_bytes", "MB net", 1e6), Column("bytes_per_object", "B/object"))),
     Workload(
         "false-roots", "random values that look like pointers into the heap, as a root beside a live heap",
         full={"size": 256 * MIB, "decoys": 1000000, "rounds": 100},
-        quick={"size": 16 * MIB, "decoys": 62500, "rounds": 20},
+        quick={"size": 16 * MIB, "decoys": 62500, "rounds": 12},
         seconds=40, warm_bytes=1000 * MIB, rounds=1, quick_rounds=1, left_out=malloc_peers(NO_FALSE_POINTERS),
         columns=(Column("round_10_bytes", "MB at 10", 1e6), Column("last_round_bytes", "MB at end", 1e6),
                  Column("retained_bytes", "MB false", 1e6), Column("false_words", "false words", 1, 0),
@@ -150,7 +150,7 @@ WORKLOADS = {w.name: w for w in (
         program="-s {path}", note=NEVER_FREES),
     Workload(
         "scheme", "the example program: an interpreter that runs its own scripts, several times over",
-        full={"passes": 5}, quick={"passes": 1}, seconds=2.2, warm_bytes=250 * MIB, program="{scripts}",
+        full={"passes": 5}, quick={"passes": 1}, quick_rounds=1, seconds=2.2, warm_bytes=250 * MIB, program="{scripts}",
         note=NEVER_FREES),
     Workload(
         "lru-cache", "a cache of strings that forgets what was used least recently",
@@ -167,7 +167,7 @@ WORKLOADS = {w.name: w for w in (
         warm_bytes=400 * MIB, sized=True, columns=(Column("operation_ns", "ns/op"),)),
     Workload(
         "larson", "four threads at a time that hand their objects to the next four (Larson and Krishnan)",
-        full={"rounds": 30}, quick={"rounds": 4}, seconds=2, warm_bytes=100 * MIB,
+        full={"rounds": 30}, quick={"rounds": 2}, seconds=2, warm_bytes=100 * MIB,
         columns=(Column("operations_per_s", "M ops/s", 1e6),)),
     Workload(
         "large-arrays", "arrays of 16 KiB to 4 MiB, of numbers and of pointers",
@@ -188,7 +188,7 @@ WORKLOADS = {w.name: w for w in (
         columns=(Column("left_bytes", "MB left", 1e6),)),
     Workload(
         "rings", "doubly linked rings that are made, kept for a while and dropped: a minute of cycles",
-        full={"rings": 2000000}, quick={"rings": 5000}, seconds=45, warm_bytes=100 * MIB, rounds=1,
+        full={"rings": 2000000}, quick={"rings": 2000}, seconds=45, warm_bytes=100 * MIB, rounds=1,
         trackings_full={"rings": 100000},
         columns=(Column("allocation_ns", "ns/alloc"), Column("late_bytes", "MB late", 1e6),
                  Column("cycles_bytes", "MB traced", 1e6))),

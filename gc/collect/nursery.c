@@ -31,24 +31,31 @@ static uint64_t predict_ns(const struct gc__nursery_sample *sample) {
   return (uint64_t)sample->survived_objects * SURVIVOR_NS + (uint64_t)sample->written_pages * PAGE_NS;
 }
 
+static uint64_t short_ns(const struct gc__nursery_sample *minor) {
+  uint64_t bound_ns = minor->pause_ns * SHORT_TIMES;
+  return bound_ns > SHORT_NS ? bound_ns : SHORT_NS;
+}
+
 /* How many times as much as full collections, for a byte allocated, noticing and rereading what was written costs.
  * Where full ones are short all of a minor collection counts: generations are there for pauses that nobody would have.
  * One pause may be long because another process had the processor, so that it takes two of them to say so.
  */
-static unsigned relative_cost(const struct gc__nursery *nursery, const struct gc__nursery_sample *sample) {
+static unsigned relative_cost(const struct gc__nursery *nursery, const struct gc__nursery_sample *sample,
+                              bool *is_for_short) {
   uint64_t full_ns = nursery->full_ns ? nursery->full_ns : sample->live_bytes / EXPECTED_BYTES_PER_NS;
   double full_cost = (double)full_ns * (double)sample->handed_bytes;
   if (full_cost <= 0) return 0;
   double share = (double)nursery->full_room_bytes / full_cost;
   double cost = (double)sample->written_pages * (FAULT_NS + PAGE_NS) * share;
   if (cost >= 1) return cost >= COSTLY_MOST ? COSTLY_MOST : (unsigned)cost;
-  bool is_full_short = nursery->full_ns <= SHORT_NS || nursery->full_ns <= sample->pause_ns * SHORT_TIMES;
-  return nursery->full_ns && is_full_short && (double)sample->pause_ns * share >= 1 ? COSTLY_MOST / 2 : 0;
+  *is_for_short = nursery->full_ns && nursery->full_ns <= short_ns(sample) && (double)sample->pause_ns * share >= 1;
+  return *is_for_short ? COSTLY_MOST / 2 : 0;
 }
 
 /* A collection that somebody asked for before its time measures nothing. */
 static void judge(struct gc__nursery *nursery, const struct gc__nursery_sample *sample) {
-  unsigned cost = relative_cost(nursery, sample);
+  bool is_for_short = false;
+  unsigned cost = relative_cost(nursery, sample, &is_for_short);
   bool is_measure = !nursery->has_rested && sample->handed_bytes >= nursery->bytes / 2;
   nursery->has_rested = false;
   if (!is_measure) return;
@@ -59,6 +66,7 @@ static void judge(struct gc__nursery *nursery, const struct gc__nursery_sample *
   nursery->costly_minors += cost;
   if (nursery->costly_minors < COSTLY_MOST) return;
   nursery->costly_minors = 0;
+  nursery->rest_most_ns = is_for_short ? short_ns(sample) : UINT64_MAX;
   nursery->rest_fulls = nursery->next_rest ? nursery->next_rest : FIRST_REST;
   nursery->next_rest = nursery->rest_fulls < LONGEST_REST ? nursery->rest_fulls * 2 : LONGEST_REST;
   nursery->has_rested = true;
@@ -80,7 +88,8 @@ void gc__nursery_note(struct gc__nursery *nursery, const struct gc__nursery_samp
     nursery->since_full_bytes = 0;
     nursery->full_ns = sample->pause_ns;
     nursery->costly_minors = 0;
-    if (nursery->rest_fulls) nursery->rest_fulls--;
+    if (nursery->rest_fulls)
+      nursery->rest_fulls = sample->pause_ns > nursery->rest_most_ns ? 0 : nursery->rest_fulls - 1;
     return;
   }
   if (!nursery->wanted_bytes) adapt(nursery, sample);

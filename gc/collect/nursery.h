@@ -43,6 +43,7 @@ struct gc__nursery {
   unsigned costly_minors;  /* score of the last minor ones in a row: [nursery.rest] */
   unsigned rest_fulls;     /* full collections to come before the next minor one */
   unsigned next_rest;      /* how many it will be the next time: each rest is twice as long as the one before */
+  uint64_t rest_most_ns;   /* a full collection that takes longer ends the rest: the heap has grown meanwhile */
   bool has_rested;         /* the next minor collection also sees what was written meanwhile: it is no measure */
   unsigned trace_scale;    /* refcount mode: times full_room_bytes; 0: nothing was traced yet */
   size_t old_bytes;        /* refcount mode: old objects after the last epoch */

@@ -163,6 +163,19 @@ START_TEST(it_rests_where_full_collections_take_hardly_longer) {
 }
 END_TEST
 
+/* A heap that grows has minor collections in which all survives, and soon no short full ones any more. */
+START_TEST(a_rest_ends_where_full_collections_get_long) {
+  begin(4 * MIB);
+  note_full(3000000);
+  for (int i = 0; i < 2; i++) note_minor(100, 1000000, 0);
+  ck_assert(gc__nursery_wants_full(&nursery, 0, false));
+  note_full(3900000);
+  ck_assert(gc__nursery_wants_full(&nursery, 0, false));
+  note_full(4100000);
+  ck_assert(!gc__nursery_wants_full(&nursery, 0, false));
+}
+END_TEST
+
 /* As above, but for the length of the full ones: pauses are what generations are for. */
 START_TEST(it_does_not_rest_for_long_collections) {
   begin(4 * MIB);
@@ -228,5 +241,6 @@ UNIT_MAIN("collect/nursery", it_starts_at_four_mebibytes_or_as_wanted,
           without_a_full_collection_to_compare_with_it_does_not_rest,
           one_minor_collection_that_is_far_too_costly_is_enough,
           it_rests_where_full_collections_are_short_and_cost_less, it_rests_where_full_collections_take_hardly_longer,
-          it_does_not_rest_for_long_collections, a_crowded_heap_is_collected_earlier, much_allocation_makes_a_full_one,
-          old_objects_may_grow_by_their_room, short_memory_makes_the_next_one_full)
+          a_rest_ends_where_full_collections_get_long, it_does_not_rest_for_long_collections,
+          a_crowded_heap_is_collected_earlier, much_allocation_makes_a_full_one, old_objects_may_grow_by_their_room,
+          short_memory_makes_the_next_one_full)

@@ -13,9 +13,8 @@ struct node {
 };
 
 static struct node *nodes[COUNT];
-static atomic_uint runs[COUNT];
+static atomic_uint runs[COUNT], order_length;
 static unsigned order[COUNT];
-static atomic_uint order_length;
 
 static void do_nothing(void *object, void *data) {
   (void)object, (void)data;
@@ -241,8 +240,7 @@ static void check_order(unsigned count) {
     }
 }
 
-/* A stray word keeps some, and what they lead to: those run later. Epochs queue what nothing counts, a layer at a time.
- */
+/* A stray word keeps some, and what they lead to: those run later. Epochs queue one layer at a time. */
 static void check_graph(unsigned count, unsigned link_percent, bool is_dag, bool is_old, uint64_t seed) {
   make_graph(count, link_percent, is_dag, seed);
   if (is_old) collect_minor();

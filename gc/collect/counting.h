@@ -103,7 +103,7 @@ void gc__counting_recount(struct gc__counting *counting, const struct gc__roots 
 static GC__INLINE size_t gc__counting_cell(const struct gc__counting *counting, size_t word) {
   const struct gc__space *space = &counting->heap->space;
   size_t offset = word - space->base;
-  if (GC__LIKELY(offset >= space->span_bytes)) return GC__NO_OBJECT;
+  if (GC__LIKELY(offset >= gc__word_peek(&space->span_bytes))) return GC__NO_OBJECT;
   return gc__space_granule_of(space, offset);
 }
 

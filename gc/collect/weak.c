@@ -113,7 +113,6 @@ static void keep_values(const struct gc__reach *reach) {
 
 /* ---- Tied objects that are not reached ---- */
 
-/* Calls fn for each; it may end their ties. */
 struct search_pages {
   const struct gc__reach *reach;
   void (*fn)(const struct gc__reach *, size_t);
@@ -132,6 +131,7 @@ static bool search_page(void *argument, size_t granule) {
   return rest != 0;
 }
 
+/* Calls fn for each; it may end their ties. */
 static void each_dead(const struct gc__reach *reach, void (*fn)(const struct gc__reach *, size_t)) {
   struct gc__ties *ties = &reach->heap->ties;
   struct search_pages search = {reach, fn};

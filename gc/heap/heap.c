@@ -6,7 +6,6 @@
 /* Steps in which cells are zeroed and handed out; 256 B to 64 KiB measured within 5 %. */
 #define HAND_OUT_BYTES 4096
 
-/* Less than this is not worth a system call. */
 /* Less than a megabyte, or an eighth of what is committed, is not worth returning. */
 #define TRIM_LEAST_BYTES ((size_t)1 << 20)
 #define TRIM_LEAST_PART  8

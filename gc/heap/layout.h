@@ -37,7 +37,7 @@ struct gc__layouts {
   size_t used_bytes;              /* of memory; heap's lock */
   volatile unsigned count;        /* the last number */
   volatile unsigned buckets[GC__LAYOUT_BUCKETS];
-  uint16_t *cells;                  /* NULL: there was no typed object yet. A block has a part of CELLS_BYTES */
+  uint16_t *cells; /* NULL: there was no typed object yet. A block has a part of it, room for the most cells */
   size_t cells_bytes, usable_bytes; /* of addresses, and of those that are accessible */
   size_t charged_bytes;             /* for blocks of typed objects */
   struct gc__budget *budget;

@@ -107,8 +107,10 @@ static inline uint32_t gc__tie_map(const struct gc__tie *entry) {
   return (uint32_t)entry->other;
 }
 
-/* 0: no memory for it, which gc__ties_reserve has made. */
+/* The map's entry for the key that begins there; 0: none. */
 uint32_t gc__ties_find_entry(const struct gc__ties *ties, uint32_t map, size_t granule);
+
+/* There is no such entry, and room was reserved. */
 uint32_t gc__ties_add_entry(struct gc__ties *ties, uint32_t map, size_t granule, size_t value);
 void gc__ties_drop_entry(struct gc__ties *ties, uint32_t entry);
 

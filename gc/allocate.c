@@ -150,8 +150,8 @@ GC__NOINLINE void *gc__allocate(size_t bytes, size_t alignment, enum gc__kind ki
 
 static GC__INLINE void *allocate_fast(size_t bytes, enum gc__kind kind) {
   if (GC__LIKELY(bytes <= GC__SMALL_MAX_BYTES)) {
-    void *cell = gc__cursor_bump(gc__local_cursor(&gc__self->local, kind, gc__class_of(bytes)));
-    if (GC__LIKELY(cell != NULL)) return cell;
+    void *cell;
+    if (gc__cursor_take(gc__local_cursor(&gc__self->local, kind, gc__class_of(bytes)), &cell)) return cell;
   }
   return gc__allocate(bytes, GC__GRANULE_BYTES, kind, 0);
 }

@@ -21,8 +21,10 @@
 #include "heap/block.h"
 #include "heap/heap.h"
 
+/* A line each: what the fast path touches lies in one, and its place is a shift. */
 struct gc__cursor {
-  size_t next, limit;    /* addresses; next == limit == 0 at first */
+  _Alignas(64) size_t next; /* addresses; next == limit == 0 at first */
+  size_t limit;
   size_t rest, hole_end; /* of the current hole, what was not handed to [next, limit) yet */
   uint32_t block;        /* owned; GC__NONE: none */
   uint16_t cell_bytes;
@@ -76,15 +78,21 @@ static inline struct gc__piece gc__cursor_piece(const struct gc__cursor *cursor)
 }
 
 static inline struct gc__cursor *gc__local_cursor(struct gc__local *local, enum gc__kind kind, unsigned size_class) {
-  return &local->cursors[(unsigned)kind * GC__CLASS_COUNT + size_class];
+  return &local->cursors[(size_t)kind * GC__CLASS_COUNT + size_class];
 }
 
-/* The fast path: a cell, or NULL where the piece is empty. See [local.keep]: the order of the two accesses to next. */
-static GC__INLINE void *gc__cursor_bump(struct gc__cursor *cursor) {
-  size_t cell = gc__word_peek(&cursor->next);
-  if (GC__UNLIKELY(cell == gc__word_peek(&cursor->limit))) return NULL;
-  gc__word_poke(&cursor->next, cell + cursor->cell_bytes);
-  return (void *)cell;
+/* The fast path: whether there was a cell in the piece. See [local.keep]: the order of the two accesses to next. */
+static GC__INLINE bool gc__cursor_take(struct gc__cursor *cursor, void **cell) {
+  size_t next = gc__word_peek(&cursor->next);
+  if (GC__UNLIKELY(next == gc__word_peek(&cursor->limit))) return false;
+  gc__word_poke(&cursor->next, next + cursor->cell_bytes);
+  *cell = (void *)next;
+  return true;
+}
+
+static inline void *gc__cursor_bump(struct gc__cursor *cursor) {
+  void *cell;
+  return gc__cursor_take(cursor, &cell) ? cell : NULL;
 }
 
 #endif

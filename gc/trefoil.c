@@ -44,6 +44,7 @@
 #include "collect/counting.c"
 #include "collect/cascade.c"
 #include "collect/epoch.c"
+#include "collect/cycles.c"
 #include "collect/recount.c"
 #include "collect/pacing.c"
 #include "collect/nursery.c"

@@ -141,8 +141,9 @@ static uint64_t marked_bits(void *context, size_t granule) {
   return gc__bytes_equal(collector->heap.space.live + granule, collector->crew.trace.epoch);
 }
 
-static bool mark_word(void *context, size_t word) {
+static bool mark_word(void *context, size_t word, bool is_counted) {
   struct gc__collector *collector = context;
+  (void)is_counted;
   return gc__crew_keep(&collector->crew, word);
 }
 
@@ -228,7 +229,7 @@ static void note_counted(struct gc__collector *collector, bool is_full, const st
 
 /* A trace comes after an epoch of the same stop, and after all that this finds dead is freed: so it finds what counting
  * cannot free, and nothing else, which is what its figures say and the pacing goes by. */
-void gc__collector_count(struct gc__collector *collector, bool is_full) {
+void gc__collector_count(struct gc__collector *collector, bool is_full, bool recounts) {
   struct gc__heap *heap = &collector->heap;
   struct gc__count_figures before = collector->counting.figures;
   size_t pages_before = heap->log.written_pages;
@@ -238,7 +239,8 @@ void gc__collector_count(struct gc__collector *collector, bool is_full) {
   gc__counting_run_epoch(&collector->counting, &collector->roots);
   if (is_full) {
     while (gc__cascade_run(&collector->counting, SIZE_MAX / 16)) continue;
-    gc__counting_recount(&collector->counting, &collector->roots);
+    if (recounts || collector->counting.has_uncounted) gc__counting_recount(&collector->counting, &collector->roots);
+    else gc__counting_trace_cycles(&collector->counting, &collector->roots);
   }
   note_counted(collector, is_full, &before);
   gc__heap_end_count(heap, is_full);

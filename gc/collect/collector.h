@@ -94,7 +94,7 @@ bool gc__collector_run(struct gc__collector *collector, bool is_full, size_t num
 /* Steps that modes are made of. World stopped, roots gathered. */
 void gc__collector_trace_all(struct gc__collector *collector);
 void gc__collector_trace_young(struct gc__collector *collector);
-void gc__collector_count(struct gc__collector *collector, bool is_full);
+void gc__collector_count(struct gc__collector *collector, bool is_full, bool recounts); /* by a full one */
 
 /* Around fork(), in this order; the calling thread holds none of the locks. */
 void gc__collector_before_fork(struct gc__collector *collector);

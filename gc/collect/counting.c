@@ -68,6 +68,21 @@ void gc__counting_increment(struct gc__counting *counting, size_t granule) {
   if (GC__UNLIKELY((byte & GC__COUNT_MASK) == GC__COUNT_STUCK)) note_stuck(counting, granule);
 }
 
+void gc__counting_decrement(struct gc__counting *counting, size_t word) {
+  struct gc__heap *heap = counting->heap;
+  size_t granule = gc__counting_cell(counting, word);
+  GC__CHECK(granule != GC__NO_OBJECT);
+  uint8_t *live = &heap->space.live[granule], byte = *live;
+  counting->figures.decrements++;
+  GC__CHECK(byte && !gc__count_is_special(byte)); /* [counts.tenant] */
+  if ((byte & GC__COUNT_MASK) == GC__COUNT_STUCK) return;
+  GC__CHECK((byte & GC__COUNT_MASK) > GC__COUNT_ZERO); /* [count.exact] */
+  *live = --byte;
+  if ((byte & GC__COUNT_MASK) != GC__COUNT_ZERO) return;
+  if ((byte & GC__STATE_MASK) == GC__STATE_KEPT) gc__counting_release(counting, gc__counting_place(counting, granule));
+  else if ((byte & GC__STATE_MASK) == GC__STATE_LIVE) gc__page_set_add(&heap->counts.sets[GC__SET_CANDIDATES], granule);
+}
+
 void gc__counting_stick(struct gc__counting *counting, size_t granule) {
   uint8_t *live = &counting->heap->space.live[granule], byte = gc__byte_peek(live);
   if ((byte & GC__COUNT_MASK) == GC__COUNT_STUCK) return;
@@ -83,6 +98,7 @@ void gc__counting_note(struct gc__counting *counting, size_t *shadow, size_t val
     gc__counting_increment(counting, target);
     *shadow = value;
   } else {
+    counting->has_uncounted = true;
     gc__counting_stick(counting, target);
   }
 }
@@ -142,5 +158,25 @@ void gc__counting_each_root_object(struct gc__counting *counting, bool is_all,
     if (!is_all && heap->space.runs[first].stamp != heap->stamp) break;
     size_t granule = (size_t)first * GC__PAGE_GRANULES;
     if (gc__heap_is_given(heap, granule)) fn(counting, granule);
+  }
+}
+
+/* ---- Root words that name nothing ---- */
+
+void gc__counting_begin_black(struct gc__counting *counting) {
+  struct gc__heap *heap = counting->heap;
+  heap->black_epoch = heap->black_epoch == GC__EPOCH_LAST ? GC__EPOCH_FIRST : (uint8_t)(heap->black_epoch + 1);
+}
+
+void gc__counting_note_false(struct gc__counting *counting, size_t word, size_t granule) {
+  struct gc__heap *heap = counting->heap;
+  struct gc__block *facts = &heap->space.blocks[(word - heap->space.base) >> GC__BLOCK_LOG2];
+  counting->figures.false_words++;
+  if (facts->state == GC__BLOCK_NONE) {
+    gc__byte_poke(&heap->space.black_pages[(word - heap->space.base) >> GC__PAGE_LOG2], heap->black_epoch);
+  } else if (granule != GC__NO_OBJECT && facts->state != GC__BLOCK_OWNED && !facts->is_pending &&
+             !heap->space.live[granule]) {
+    heap->space.live[granule] = gc__live_black(heap->black_epoch);
+    facts->black_epoch = heap->black_epoch;
   }
 }

@@ -77,6 +77,7 @@ struct gc__counting {
   uint32_t released_block;        /* in which a cell became free, not noted yet; GC__NONE */
   volatile size_t has_dying;      /* somebody should run the cascade */
   volatile unsigned cascade_lock;
+  bool has_uncounted;                    /* words of live objects had no room in the shadow since the last recount */
   uint32_t decided_count;                /* during a stop: dead objects with finalizers (collect/weak.h) */
   size_t stuck_objects;                  /* that became stuck since the last trace, dead ones included */
   size_t stuck_bytes, stuck_again_bytes; /* by that trace itself */
@@ -92,7 +93,11 @@ void gc__counting_close(struct gc__counting *counting);
 /* One epoch over these roots, which say what was written as well. */
 void gc__counting_run_epoch(struct gc__counting *counting, const struct gc__roots *roots);
 
-/* A trace in its place: collect/recount.c. */
+/* A trace that frees what is reached from nothing, cycles too: collect/cycles.c. After an epoch of the same stop, when
+ * nothing is dying any more, and no word was left uncounted. */
+void gc__counting_trace_cycles(struct gc__counting *counting, const struct gc__roots *roots);
+
+/* A trace that makes all counts anew as well: collect/recount.c. */
 void gc__counting_recount(struct gc__counting *counting, const struct gc__roots *roots);
 
 /* ---- Pieces that the steps share ---- */
@@ -131,6 +136,9 @@ void gc__counting_promote(struct gc__counting *counting, size_t granule, uint8_t
 /* One more word names it. */
 void gc__counting_increment(struct gc__counting *counting, size_t granule);
 
+/* A counted word names it no more. Within a stop nothing dies of it: others may still be counted. */
+void gc__counting_decrement(struct gc__counting *counting, size_t word);
+
 /* Its count is no longer known. */
 void gc__counting_stick(struct gc__counting *counting, size_t granule);
 
@@ -154,6 +162,12 @@ static GC__INLINE void gc__counting_release_cell(struct gc__counting *counting, 
 /* Calls fn with each root word that lies in the heap's addresses or just behind them; not with words in objects. */
 void gc__counting_each_root(struct gc__counting *counting, const struct gc__roots *roots,
                             void (*fn)(struct gc__counting *, size_t));
+
+/* A root word names free memory, in that cell or in none: what lies there is not handed out until the next trace, or an
+ * object born there would be kept by chance. Cells that a thread may hold are left out: they would be handed out with
+ * that byte. Each trace begins anew. */
+void gc__counting_note_false(struct gc__counting *counting, size_t word, size_t granule);
+void gc__counting_begin_black(struct gc__counting *counting);
 
 /* Calls fn for each allocated root object; is_all: not only for those made since the last stop. */
 void gc__counting_each_root_object(struct gc__counting *counting, bool is_all,

@@ -55,29 +55,13 @@ static void promote_root_object(struct gc__counting *counting, size_t granule) {
 
 /* ---- Words ---- */
 
-/* One word less names what this one names. Within a stop nothing dies of it: others may still be counted. */
-static void decrement(struct gc__counting *counting, size_t word) {
-  struct gc__heap *heap = counting->heap;
-  size_t granule = gc__counting_cell(counting, word);
-  GC__CHECK(granule != GC__NO_OBJECT);
-  uint8_t *live = &heap->space.live[granule], byte = *live;
-  counting->figures.decrements++;
-  GC__CHECK(byte && !gc__count_is_special(byte)); /* [counts.tenant] */
-  if ((byte & GC__COUNT_MASK) == GC__COUNT_STUCK) return;
-  GC__CHECK((byte & GC__COUNT_MASK) > GC__COUNT_ZERO); /* [count.exact] */
-  *live = --byte;
-  if ((byte & GC__COUNT_MASK) != GC__COUNT_ZERO) return;
-  if ((byte & GC__STATE_MASK) == GC__STATE_KEPT) gc__counting_release(counting, gc__counting_place(counting, granule));
-  else if ((byte & GC__STATE_MASK) == GC__STATE_LIVE) gc__page_set_add(&heap->counts.sets[GC__SET_CANDIDATES], granule);
-}
-
 /* Makes [count.sync] true of a word whose value is not that of its shadow. */
 static GC__NOINLINE void sync_changed(struct gc__counting *counting, size_t value, size_t *shadow) {
   size_t counted = *shadow, target = gc__counting_resolve(counting, value);
   size_t offset = (uintptr_t)shadow - (uintptr_t)counting->heap->counts.shadow.start;
   if (!gc__heap_declares(counting->heap, offset)) target = GC__NO_OBJECT;
   if (counted) {
-    decrement(counting, counted);
+    gc__counting_decrement(counting, counted);
     *shadow = 0;
   }
   if (target != GC__NO_OBJECT) gc__counting_note(counting, shadow, value, target);
@@ -403,7 +387,7 @@ static void consume_object(struct gc__counting *counting, size_t granule) {
     }
     size_t *shadow = (size_t *)(void *)(table->start + at), value = *shadow;
     *shadow = 0;
-    if (value) decrement(counting, value);
+    if (value) gc__counting_decrement(counting, value);
   }
 }
 
@@ -460,8 +444,9 @@ static bool is_counted_object(void *context, size_t granule) {
   return gc__count_is_live(counting->heap->space.live[granule]);
 }
 
-static bool count_tied_word(void *context, size_t word) {
+static bool count_tied_word(void *context, size_t word, bool is_counted) {
   struct gc__counting *counting = context;
+  if (is_counted) return true;
   size_t granule = gc__counting_cell(counting, word);
   if (granule == GC__NO_OBJECT || !gc__heap_is_given(counting->heap, granule)) return false;
   gc__counting_increment(counting, granule);
@@ -470,7 +455,7 @@ static bool count_tied_word(void *context, size_t word) {
 }
 
 static void take_back_word(void *context, size_t word) {
-  decrement(context, word);
+  gc__counting_decrement(context, word);
 }
 
 static struct gc__reach reach_of_epoch(struct gc__counting *counting) {

@@ -204,26 +204,11 @@ static void pin_reached(struct gc__counting *counting, size_t granule) {
   gc__page_set_add(&heap->counts.sets[GC__SET_PINNED], granule);
 }
 
-/* A root word that names free memory: what lies there is not handed out until the next trace, or an object born there
- * would be kept by chance. Cells that a thread may hold are left out: they would be handed out with that byte. */
-static void note_false_word(struct gc__counting *counting, size_t word, size_t granule) {
-  struct gc__heap *heap = counting->heap;
-  struct gc__block *facts = &heap->space.blocks[(word - heap->space.base) >> GC__BLOCK_LOG2];
-  counting->figures.false_words++;
-  if (facts->state == GC__BLOCK_NONE) {
-    gc__byte_poke(&heap->space.black_pages[(word - heap->space.base) >> GC__PAGE_LOG2], heap->black_epoch);
-  } else if (granule != GC__NO_OBJECT && facts->state != GC__BLOCK_OWNED && !facts->is_pending &&
-             !heap->space.live[granule]) {
-    heap->space.live[granule] = gc__live_black(heap->black_epoch);
-    facts->black_epoch = heap->black_epoch;
-  }
-}
-
 static void reach_root_word(struct gc__counting *counting, size_t word) {
   const struct gc__space *space = &counting->heap->space;
   size_t granule = gc__counting_cell(counting, word);
   if (granule != GC__NO_OBJECT && is_given(counting, granule)) pin_reached(counting, granule);
-  else if (word - space->base < space->span_bytes) note_false_word(counting, word, granule);
+  else if (word - space->base < space->span_bytes) gc__counting_note_false(counting, word, granule);
   if (word == space->base || word % GC__GRANULE_BYTES) return;
   size_t before = gc__counting_cell(counting, word - 1);
   if (before != GC__NO_OBJECT && before != granule && is_given(counting, before)) pin_reached(counting, before);
@@ -257,12 +242,12 @@ static uint64_t reached_bits(void *context, size_t granule) {
   return gc__bytes_masked_equal(counting->heap->space.live + granule, GC__COUNT_MARKED, GC__COUNT_MARKED);
 }
 
-static bool reach_tied_word(void *context, size_t word) {
+static bool reach_tied_word(void *context, size_t word, bool is_counted) {
   struct gc__counting *counting = context;
   size_t granule = gc__counting_cell(counting, word);
   if (granule == GC__NO_OBJECT || !is_given(counting, granule)) return false;
   reach(counting, granule);
-  gc__counting_increment(counting, granule);
+  if (!is_counted) gc__counting_increment(counting, granule);
   drain_marked(counting);
   return true;
 }
@@ -280,9 +265,9 @@ static void settle_ties_of_trace(struct gc__counting *counting) {
 }
 
 void gc__counting_recount(struct gc__counting *counting, const struct gc__roots *roots) {
-  struct gc__heap *heap = counting->heap;
   counting->figures.false_words = 0;
-  heap->black_epoch = heap->black_epoch == GC__EPOCH_LAST ? GC__EPOCH_FIRST : (uint8_t)(heap->black_epoch + 1);
+  counting->has_uncounted = false;
+  gc__counting_begin_black(counting);
   forget_all(counting);
   gc__counting_each_root(counting, roots, reach_root_word);
   gc__counting_each_root_object(counting, true, reach);

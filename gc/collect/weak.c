@@ -19,14 +19,12 @@ static bool is_object_reached(const struct gc__reach *reach, const struct gc__ti
 
 /* In a mode that counts each tie counts its value once. */
 static void keep_value(const struct gc__reach *reach, struct gc__tie *tie) {
-  if (tie->is_counted) return;
-  bool is_kept = reach->keep(reach->context, tie->value);
+  bool is_kept = reach->keep(reach->context, tie->value, tie->is_counted);
   tie->is_counted = reach->is_count && is_kept;
 }
 
 static void keep_object(const struct gc__reach *reach, struct gc__tie *tie) {
-  if (tie->counts_object) return;
-  bool is_kept = reach->keep(reach->context, address_word(reach, tie->granule));
+  bool is_kept = reach->keep(reach->context, address_word(reach, tie->granule), tie->counts_object);
   tie->counts_object = reach->is_count && is_kept;
 }
 
@@ -73,9 +71,10 @@ static bool settle_entry(const struct gc__reach *reach, struct gc__tie *entry, s
   const struct gc__tie *map = tie_of(reach, gc__tie_map(entry));
   if (!is_object_reached(reach, map) || !is_object_reached(reach, entry)) return false;
   size_t offset = entry->value - reach->heap->space.base;
-  if (entry->is_counted || offset >= reach->heap->space.span_bytes) return true;
+  if (offset >= reach->heap->space.span_bytes) return true;
   size_t target = gc__space_granule_of(&reach->heap->space, offset);
-  if (target == SIZE_MAX || (!reach->is_count && reach->is_reached(reach->context, target))) return true;
+  bool is_settled = entry->is_counted || !reach->is_count;
+  if (target == SIZE_MAX || (is_settled && reach->is_reached(reach->context, target))) return true;
   keep_value(reach, entry);
   passing->has_changed = true;
   return true;

@@ -32,8 +32,9 @@ struct gc__reach {
   /* The same for the objects that begin in 64 granules: a bit each, of others any. If is_all. */
   uint64_t (*reached_bits)(void *, size_t granule);
 
-  /* Keeps the object that a word leads to, and all that leads on from there. Whether there is one. */
-  bool (*keep)(void *, size_t word);
+  /* Keeps the object that a word leads to, and all that leads on from there. Whether there is one. is_counted: the tie
+   * counts it already. */
+  bool (*keep)(void *, size_t word, bool is_counted);
 };
 
 /* The steps above. World stopped. */

@@ -36,12 +36,20 @@ static size_t grown_bytes(const struct gc__collector *collector) {
   return old_bytes > before ? old_bytes - before : 0;
 }
 
+static size_t newly_stuck_bytes(const struct gc__collector *collector) {
+  return collector->counting.stuck_bytes - collector->counting.stuck_again_bytes;
+}
+
+static bool are_counts_stuck(const struct gc__collector *collector) {
+  size_t stuck = newly_stuck_bytes(collector);
+  return stuck > STUCK_BYTES && stuck > collector->nursery.full_live_bytes / STUCK_SHARE;
+}
+
 /* NULL: counting is enough. */
 static const char *reason_to_trace(const struct gc__collector *collector) {
   const struct gc__nursery *nursery = &collector->nursery;
-  size_t stuck = collector->counting.stuck_bytes - collector->counting.stuck_again_bytes;
   if (nursery->is_tight) return "memory is short";
-  if (stuck > STUCK_BYTES && stuck > nursery->full_live_bytes / STUCK_SHARE) return "counts are stuck";
+  if (are_counts_stuck(collector)) return "counts are stuck";
   if (grown_bytes(collector) >= nursery->full_room_bytes) return "old objects have grown";
   return NULL;
 }
@@ -50,10 +58,13 @@ static bool wants_trace(const struct gc__collector *collector) {
   return reason_to_trace(collector) != NULL;
 }
 
+/* Any trace frees stuck objects that died. Making the counts of those that live anew takes four times as long: for many
+ * of them, or for a program that asks for a full collection. */
 static void collect_counts(struct gc__collector *collector, bool is_full) {
   const char *reason = reason_to_trace(collector);
+  bool recounts = reason ? are_counts_stuck(collector) : newly_stuck_bytes(collector) != 0;
   collector->last.reason = reason ? reason : "asked for";
-  gc__collector_count(collector, is_full);
+  gc__collector_count(collector, is_full, recounts);
 }
 
 /* What growth made due tells whether growth was worth a trace; one that was asked for long before tells nothing. */

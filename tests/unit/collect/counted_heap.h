@@ -56,7 +56,8 @@ static inline void open_heap(void) {
   ck_assert(gc__counting_open(counting, heap, true));
   ck_assert(gc__region_open(&collector.roots.list_memory, &budget, 4096));
   ck_assert(gc__region_commit(&collector.roots.list_memory, 4096));
-  local = calloc(1, sizeof *local);
+  local = aligned_alloc(_Alignof(struct gc__local), sizeof *local);
+  memset(local, 0, sizeof *local);
   gc__local_open(local);
   root = make(GC__KIND_ROOT, WORDS * sizeof(size_t));
 }
@@ -70,8 +71,22 @@ static inline void close_heap(void) {
   ck_assert_uint_eq(budget.used_bytes, 0);
 }
 
-/* A stop: the stack is a root, and all of the heap was written. */
-static inline void stop(bool is_full) {
+/* What a stop does. A trace of cycles comes after an epoch whose dead are gone. */
+static inline void make_epoch(void) {
+  gc__counting_run_epoch(counting, &collector.roots);
+}
+static inline void make_recount(void) {
+  gc__counting_recount(counting, &collector.roots);
+}
+static inline void make_trace(void) {
+  make_epoch();
+  while (gc__cascade_run(counting, SIZE_MAX / 16)) continue;
+  gc__counting_trace_cycles(counting, &collector.roots);
+}
+
+/* The stack is a root, and all of the heap was written. */
+static inline void stop_for(void (*make)(void)) {
+  bool is_full = make != make_epoch;
   struct gc__root_range *list = (void *)collector.roots.list_memory.start;
   uintptr_t base = heap->space.base;
   gc__sweep_finish(heap);
@@ -79,12 +94,15 @@ static inline void stop(bool is_full) {
   list[0] = (struct gc__root_range){{(uintptr_t)stack, (uintptr_t)(stack + STACK_WORDS)}, GC__ROOT_STACK};
   list[1] = (struct gc__root_range){{base, base + heap->space.span_bytes}, GC__ROOT_WRITTEN};
   collector.roots.count = 2;
-  if (is_full) gc__counting_recount(counting, &collector.roots);
-  else gc__counting_run_epoch(counting, &collector.roots);
+  make();
   gc__heap_end_count(heap, is_full);
   gc__local_after_stop(heap, local);
   gc__verify_counts(&collector);
   gc__sweep_large(heap, is_full);
+}
+
+static inline void stop(bool is_full) {
+  stop_for(is_full ? make_recount : make_epoch);
 }
 
 static inline void cascade(void) {
@@ -116,6 +134,27 @@ static inline size_t shadow_of(const void *word) {
 }
 static inline void free_by_hand(void *object) {
   ck_assert(gc__object_free(heap, local, object));
+}
+
+/* ---- Trees ---- */
+
+/* A stack that has room for so many objects and no more. */
+static inline void limit_room(struct gc__objects *objects, size_t count) {
+  objects->room = count;
+  objects->memory.reserved_bytes = count * sizeof(size_t);
+}
+
+/* A tree of `depth` levels with three children each. */
+static inline size_t **make_tree(int depth) {
+  size_t **node = make_node();
+  for (int i = 0; depth && i < 3; i++) node[i] = (size_t *)make_tree(depth - 1);
+  return node;
+}
+
+static inline size_t count_tree(size_t **node, int depth) {
+  size_t count = is_live(node) ? 1 : 0;
+  for (int i = 0; depth && i < 3; i++) count += count_tree((size_t **)node[i], depth - 1);
+  return count;
 }
 
 #endif

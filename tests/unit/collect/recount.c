@@ -107,25 +107,6 @@ END_TEST
 
 /* ---- Without memory ---- */
 
-/* A stack that has room for so many objects and no more. */
-static void limit_room(struct gc__objects *objects, size_t count) {
-  objects->room = count;
-  objects->memory.reserved_bytes = count * sizeof(size_t);
-}
-
-/* A tree of `depth` levels with three children each. */
-static size_t **make_tree(int depth) {
-  size_t **node = make_node();
-  for (int i = 0; depth && i < 3; i++) node[i] = (size_t *)make_tree(depth - 1);
-  return node;
-}
-
-static size_t count_tree(size_t **node, int depth) {
-  size_t count = is_live(node) ? 1 : 0;
-  for (int i = 0; depth && i < 3; i++) count += count_tree((size_t **)node[i], depth - 1);
-  return count;
-}
-
 START_TEST(stacks_without_room_lose_nothing) {
   open_heap();
   size_t reserved[2] = {counting->promoted.memory.reserved_bytes, counting->dying.memory.reserved_bytes};

@@ -4,7 +4,7 @@
 
 /* Below this the heap keeps to normal pages, so that a small program stays small; above it, marking a random heap is
  * 19 % faster on huge pages, for 1 to 9 % more memory. */
-#define HUGE_FROM_BYTES ((size_t)32 << 20)
+#define HUGE_FROM_BYTES ((size_t)4 << 20)
 
 #define LEAST_RESERVE_BYTES ((size_t)16 << 20)
 

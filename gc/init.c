@@ -16,8 +16,9 @@
 /* Addresses for objects: this much, or twice the machine's memory, where the system grants it. */
 #define RESERVE_BYTES ((size_t)1 << 40)
 
-/* Tools that map all of memory a second time leave less room. */
-#define RESERVE_UNDER_TOOLS_BYTES ((size_t)1 << 35)
+/* Tools that map all of memory a second time leave less room, and Valgrind leaves the least. */
+#define RESERVE_UNDER_TOOLS_BYTES    ((size_t)1 << 35)
+#define RESERVE_UNDER_VALGRIND_BYTES ((size_t)1 << 33)
 
 /* Of a limited address space, the part that the heap may take; its tables take 8 % more, the program wants the rest. */
 #define HEAP_ADDRESS_SHARE 4
@@ -78,7 +79,8 @@ static void prepare_process(void) {
 #endif
 
 static size_t choose_reserve_bytes(void) {
-  if (UNDER_ASAN || gc__tsan_is_there() || gc__valgrind_is_there()) return RESERVE_UNDER_TOOLS_BYTES;
+  if (gc__valgrind_is_there()) return RESERVE_UNDER_VALGRIND_BYTES;
+  if (UNDER_ASAN || gc__tsan_is_there()) return RESERVE_UNDER_TOOLS_BYTES;
   size_t memory = gc__os_memory_limit_bytes(), addresses = gc__os_address_limit_bytes();
   size_t wanted = memory < SIZE_MAX / 4 && memory * 2 > RESERVE_BYTES ? memory * 2 : RESERVE_BYTES;
   return wanted < addresses / HEAP_ADDRESS_SHARE ? wanted : addresses / HEAP_ADDRESS_SHARE;

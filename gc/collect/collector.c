@@ -227,6 +227,16 @@ static void note_counted(struct gc__collector *collector, bool is_full, const st
   collector->objects_marked += promoted;
 }
 
+/* Where a count goes, and what a list holds, follows from what scanning found: os/valgrind.h. */
+static void trust_counts(struct gc__collector *collector) {
+  const struct gc__objects *dying = &collector->counting.dying;
+  if (!gc__valgrind_is_there()) return;
+  gc__counts_trust(&collector->heap.counts, &collector->heap.space);
+  gc__valgrind_trust(&collector->heap, sizeof collector->heap);
+  gc__valgrind_trust(&collector->counting, sizeof collector->counting);
+  gc__valgrind_trust(dying->items, dying->count * sizeof *dying->items);
+}
+
 /* A trace comes after an epoch of the same stop, and after all that this finds dead is freed: so it finds what counting
  * cannot free, and nothing else, which is what its figures say and the pacing goes by. */
 void gc__collector_count(struct gc__collector *collector, bool is_full, bool recounts) {
@@ -242,6 +252,7 @@ void gc__collector_count(struct gc__collector *collector, bool is_full, bool rec
     if (recounts || collector->counting.has_uncounted) gc__counting_recount(&collector->counting, &collector->roots);
     else gc__counting_trace_cycles(&collector->counting, &collector->roots);
   }
+  trust_counts(collector);
   note_counted(collector, is_full, &before);
   gc__heap_end_count(heap, is_full);
   finish_stop(collector);

@@ -1,5 +1,6 @@
 /* heap/counts.c - see counts.h. */
 #include "heap/counts.h"
+#include "os/valgrind.h"
 
 bool gc__counts_open(struct gc__counts *counts, struct gc__budget *budget, const struct gc__space *space) {
   *counts = (struct gc__counts){0};
@@ -27,4 +28,21 @@ size_t gc__counts_table_bytes(const struct gc__counts *counts) {
     bytes += gc__word_peek(&counts->sets[i].block_memory.committed_bytes) +
              gc__word_peek(&counts->sets[i].mask_memory.committed_bytes);
   return bytes;
+}
+
+static void trust_region(const struct gc__region *region) {
+  gc__valgrind_trust(region->start, region->committed_bytes);
+}
+
+void gc__counts_trust(const struct gc__counts *counts, const struct gc__space *space) {
+  const struct gc__shadow *shadow = &counts->shadow;
+  size_t pages = shadow->span_bytes / GC__PAGE_BYTES;
+  for (size_t page = 0; (page = gc__bit_next(shadow->pages, page, pages)) < pages; page++)
+    gc__valgrind_trust(shadow->start + page * GC__PAGE_BYTES, GC__PAGE_BYTES);
+  for (unsigned i = 0; i < sizeof space->tables / sizeof *space->tables; i++) trust_region(&space->tables[i]);
+  for (unsigned i = 0; i < GC__SET_COUNT; i++) {
+    trust_region(&counts->sets[i].block_memory);
+    trust_region(&counts->sets[i].mask_memory);
+  }
+  trust_region(&shadow->page_memory);
 }

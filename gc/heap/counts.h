@@ -60,4 +60,8 @@ void gc__counts_close(struct gc__counts *counts);
 bool gc__counts_extend(struct gc__counts *counts, size_t span_bytes);
 size_t gc__counts_table_bytes(const struct gc__counts *counts); /* committed, the shadow included */
 
+/* Tells Valgrind that all tables of the heap are defined: what counting writes into them follows from words that the
+ * program may never have written (os/valgrind.h). World stopped. */
+void gc__counts_trust(const struct gc__counts *counts, const struct gc__space *space);
+
 #endif

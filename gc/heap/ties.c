@@ -28,17 +28,12 @@ static bool reserve_region(struct gc__region *region, struct gc__budget *budget,
   return region->start || gc__region_open_most(region, budget, bytes);
 }
 
+/* What has to have its size comes first: the rest takes what addresses are left, which are few under Valgrind. */
 static bool reserve_addresses(struct gc__heap *heap) {
   struct gc__ties *ties = &heap->ties;
   struct gc__budget *budget = heap->budget;
   size_t granules = heap->space.reserved_bytes / GC__GRANULE_BYTES;
   if (ties->ties) return true;
-  for (unsigned i = 0; i < 4; i++)
-    if (!reserve_region(&ties->order_memory[i], budget, ORDER_MOST)) return false;
-  if (!reserve_region(&ties->memory, budget, TIES_MOST * sizeof *ties->ties) ||
-      !reserve_region(&ties->young_memory, budget, TIES_MOST * sizeof *ties->young) ||
-      !reserve_region(&ties->scratch_memory, budget, TIES_MOST * sizeof *ties->scratch))
-    return false;
   if (!ties->head_memory.start &&
       !gc__region_open(&ties->head_memory, budget, (granules >> GC__TIE_CARD_LOG2) * sizeof *ties->heads))
     return false;
@@ -47,6 +42,12 @@ static bool reserve_addresses(struct gc__heap *heap) {
     gc__page_set_close(&ties->pages);
     return false;
   }
+  for (unsigned i = 0; i < 4; i++)
+    if (!reserve_region(&ties->order_memory[i], budget, ORDER_MOST)) return false;
+  if (!reserve_region(&ties->memory, budget, TIES_MOST * sizeof *ties->ties) ||
+      !reserve_region(&ties->young_memory, budget, TIES_MOST * sizeof *ties->young) ||
+      !reserve_region(&ties->scratch_memory, budget, TIES_MOST * sizeof *ties->scratch))
+    return false;
   ties->young = (void *)ties->young_memory.start;
   ties->scratch = (void *)ties->scratch_memory.start;
   ties->heads = (void *)ties->head_memory.start;

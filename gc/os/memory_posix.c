@@ -1,5 +1,6 @@
 /* os/memory_posix.c - memory.h over mmap, mprotect and madvise. */
 #include "os/memory.h"
+#include "os/valgrind.h"
 #include "base/atomic.h"
 #include "base/bits.h"
 
@@ -30,9 +31,13 @@ size_t gc__os_page_bytes(void) {
   return known;
 }
 
+/* Valgrind has 128 GiB for all that a program maps, and keeps books of it. */
+#define UNDER_VALGRIND_BYTES ((size_t)1 << 36)
+
 size_t gc__os_address_limit_bytes(void) {
+  size_t most = gc__valgrind_is_there() ? UNDER_VALGRIND_BYTES : SIZE_MAX;
   struct rlimit limit;
-  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > most) return most;
   return limit.rlim_cur;
 }
 

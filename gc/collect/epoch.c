@@ -57,7 +57,8 @@ static void promote_root_object(struct gc__counting *counting, size_t granule) {
 
 /* Makes [count.sync] true of a word whose value is not that of its shadow. */
 static GC__NOINLINE void sync_changed(struct gc__counting *counting, size_t value, size_t *shadow) {
-  size_t counted = *shadow, target = gc__counting_resolve(counting, value);
+  size_t counted = gc__shadow_value(&counting->heap->counts.shadow, shadow);
+  size_t target = gc__counting_resolve(counting, value);
   size_t offset = (uintptr_t)shadow - (uintptr_t)counting->heap->counts.shadow.start;
   if (!gc__heap_declares(counting->heap, offset)) target = GC__NO_OBJECT;
   if (counted) {
@@ -78,7 +79,7 @@ GC__UNINSTRUMENTED static void sync_words(struct gc__counting *counting, const c
   for (const volatile size_t *word = (const volatile size_t *)(const void *)start, *end = word + bytes / sizeof *word;
        word < end; word++) {
     size_t value = *word, *shadow = gc__shadow_at(table, (const void *)word);
-    if (is_changed(counting, value, *shadow)) sync_changed(counting, value, shadow);
+    if (is_changed(counting, value, gc__shadow_value(table, shadow))) sync_changed(counting, value, shadow);
   }
 }
 
@@ -103,7 +104,7 @@ struct changes {
 static void sync_changes(struct gc__counting *counting, struct changes *changes) {
   for (unsigned i = 0; i < changes->count; i++) {
     size_t *shadow = changes->items[i].shadow, value = changes->items[i].value;
-    if (*shadow != value) sync_changed(counting, value, shadow);
+    if (gc__shadow_value(&counting->heap->counts.shadow, shadow) != value) sync_changed(counting, value, shadow);
   }
   changes->count = 0;
 }
@@ -113,9 +114,10 @@ static GC__INLINE void prefetch_target(const struct gc__counting *counting, size
   if (granule != GC__NO_OBJECT) GC__PREFETCH(&counting->heap->space.live[granule]);
 }
 
-static void add_change(struct gc__counting *counting, struct changes *changes, size_t value, size_t *shadow) {
+static void add_change(struct gc__counting *counting, struct changes *changes, size_t value, size_t *shadow,
+                       size_t counted) {
   prefetch_target(counting, value);
-  if (*shadow) prefetch_target(counting, *shadow);
+  if (counted) prefetch_target(counting, counted);
   if (changes->count == CHANGES_MOST) sync_changes(counting, changes);
   changes->items[changes->count].shadow = shadow;
   changes->items[changes->count++].value = value;
@@ -126,24 +128,29 @@ GC__UNINSTRUMENTED static void sync_old_words(struct gc__counting *counting, str
   const struct gc__shadow *table = &counting->heap->counts.shadow;
   for (const volatile size_t *word = (const volatile size_t *)(const void *)start, *end = word + bytes / sizeof *word;
        word < end; word++) {
-    size_t value = *word, *shadow = gc__shadow_at(table, (const void *)word);
-    if (is_changed(counting, value, *shadow)) add_change(counting, changes, value, shadow);
+    size_t value = *word, *shadow = gc__shadow_at(table, (const void *)word), counted = gc__shadow_value(table, shadow);
+    if (is_changed(counting, value, counted)) add_change(counting, changes, value, shadow, counted);
   }
 }
 
 #define CACHE_LINE_BYTES ((size_t)64)
 
+static const size_t no_words[CACHE_LINE_BYTES / sizeof(size_t)];
+
 /* Words are looked at before the object that they lie in, which may begin on the page before. */
 static GC__INLINE void sync_line(struct gc__counting *counting, struct changes *changes, const char *line) {
   const struct gc__space *space = &counting->heap->space;
-  size_t *shadow = gc__shadow_at(&counting->heap->counts.shadow, line);
+  const struct gc__shadow *table = &counting->heap->counts.shadow;
+  size_t *shadow = gc__shadow_at(table, line);
+  bool has_shadow = gc__shadow_has(table, ((uintptr_t)line - space->base) / GC__PAGE_BYTES);
+  const size_t *counted = has_shadow ? shadow : no_words;
   const volatile size_t *word = (const volatile size_t *)(const void *)line;
   for (unsigned i = 0; i < CACHE_LINE_BYTES / sizeof *word; i++) {
     size_t value = word[i];
-    if (GC__LIKELY(!is_changed(counting, value, shadow[i]))) continue;
+    if (GC__LIKELY(!is_changed(counting, value, counted[i]))) continue;
     size_t granule = gc__space_granule_of(space, (uintptr_t)(word + i) - space->base);
     if (granule != GC__NO_OBJECT && gc__count_is_live(space->live[granule]))
-      add_change(counting, changes, value, shadow + i);
+      add_change(counting, changes, value, shadow + i, counted[i]);
   }
 }
 
@@ -283,17 +290,19 @@ static GC__NOINLINE void count_rarely(struct gc__counting *counting, struct coun
 /* A word that leads into the heap, of an object that was young: its shadow is 0, or it was synced in this stop. */
 static GC__INLINE void count_word(struct gc__counting *counting, struct counts_view *view, uintptr_t word,
                                   size_t value) {
-  size_t *shadow = (size_t *)(word + view->shadow_minus_heap), counted = *shadow;
+  size_t *shadow = (size_t *)(word + view->shadow_minus_heap), page = (word - view->base) >> GC__PAGE_LOG2;
+  bool has_shadow = view->shadow_pages[page / 64] >> page % 64 & 1;
+  size_t counted = GC__LIKELY(has_shadow) ? *shadow : 0;
   if (counted == value) return;
   size_t offset = value - view->base, block = offset >> GC__BLOCK_LOG2;
   const struct gc__block_entry *entry = &view->entries[block];
   size_t shape = entry->shape, cell_granules = shape & GC__SHAPE_GRANULES;
   size_t in_block = offset >> GC__GRANULE_LOG2 & (GC__BLOCK_GRANULES - 1);
   size_t first = gc__cell_of((unsigned)in_block, entry->reciprocal) * cell_granules;
-  size_t granule = block * GC__BLOCK_GRANULES + first, page = (word - view->base) >> GC__PAGE_LOG2;
+  size_t granule = block * GC__BLOCK_GRANULES + first;
   uint8_t byte = view->live[granule], count = byte & GC__COUNT_MASK;
-  bool is_rare = !cell_granules || counted || !(view->shadow_pages[page / 64] >> page % 64 & 1) ||
-                 count == GC__COUNT_STUCK - 1 || view->top == view->room || !view->interior_in_heap;
+  bool is_rare = !cell_granules || counted || !has_shadow || count == GC__COUNT_STUCK - 1 || view->top == view->room ||
+                 !view->interior_in_heap;
   if (GC__UNLIKELY(is_rare)) {
     count_rarely(counting, view, value, shadow);
     return;

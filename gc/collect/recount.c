@@ -129,7 +129,7 @@ struct words {
 static void recount_word(struct gc__counting *counting, size_t *shadow, size_t value, size_t target) {
   bool is_start = value - counting->heap->space.base == target * GC__GRANULE_BYTES;
   size_t offset = (uintptr_t)shadow - (uintptr_t)counting->heap->counts.shadow.start;
-  if (*shadow) *shadow = 0;
+  if (gc__shadow_value(&counting->heap->counts.shadow, shadow)) *shadow = 0;
   if (!gc__heap_declares(counting->heap, offset)) return;
   if (!is_given(counting, target) || (!counting->interior_in_heap && !is_start)) return;
   reach(counting, target);
@@ -165,7 +165,7 @@ GC__UNINSTRUMENTED static void recount_words(struct words *words, size_t granule
     size_t value = *word, *shadow = gc__shadow_at(&counting->heap->counts.shadow, (const void *)word);
     size_t target = gc__counting_cell(counting, value);
     if (GC__UNLIKELY(target != GC__NO_OBJECT)) add_word(words, shadow, value, target);
-    else if (*shadow) *shadow = 0;
+    else if (gc__shadow_value(&counting->heap->counts.shadow, shadow)) *shadow = 0;
   }
 }
 

@@ -128,6 +128,8 @@ void gc__heap_end_minor(struct gc__heap *heap) {
 }
 
 void gc__heap_end_count(struct gc__heap *heap, bool is_full) {
+  size_t untrimmed = gc__word_peek(&heap->untrimmed_bytes) + gc__word_peek(&heap->handed_since_bytes);
+  gc__word_poke(&heap->untrimmed_bytes, is_full ? SIZE_MAX / 2 : untrimmed);
   end_stop(heap, false);
   if (is_full) gc__word_poke(&heap->handed_before_bytes, 0);
 }
@@ -141,8 +143,13 @@ bool gc__heap_grow(struct gc__heap *heap, uint32_t page_count, uint32_t alignmen
   return true;
 }
 
+bool gc__heap_is_trim_due(const struct gc__heap *heap) {
+  return gc__word_peek(&heap->untrimmed_bytes) >= gc__word_peek(&heap->budget->used_bytes);
+}
+
 void gc__heap_trim(struct gc__heap *heap) {
   GC__CHECK(gc__lock_is_held(&heap->lock));
+  gc__word_poke(&heap->untrimmed_bytes, 0);
   size_t handed = gc__word_peek(&heap->handed_since_bytes);
   size_t allowed = gc__word_peek(&heap->allowance_bytes);
   size_t wanted = allowed > handed ? allowed - handed : 0;

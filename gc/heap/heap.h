@@ -58,6 +58,7 @@ struct gc__heap {
   size_t initial_bytes;                /* never given back to the system */
   volatile size_t handed_since_bytes;  /* to programs since the last collection, less what they freed */
   volatile size_t handed_before_bytes; /* between the last full collection and the last one */
+  volatile size_t untrimmed_bytes;     /* of a mode that counts: handed out since gc__heap_trim */
   volatile size_t allowance_bytes;     /* that may be handed out before the next collection */
   /* Committed bytes beyond which blocks of that tier come before new memory. */
   volatile size_t tier_bytes[GC__TIER_COUNT];
@@ -95,6 +96,11 @@ void gc__heap_end_count(struct gc__heap *heap, bool is_full);
 
 /* Lengthens the span for that many pages in a row. Lock held. False: no memory. */
 bool gc__heap_grow(struct gc__heap *heap, uint32_t page_count, uint32_t alignment_pages);
+
+/* Whether gc__heap_trim is worth a call in a mode that counts, which finds free memory all the time: after a trace, or
+ * when as much was handed out as is committed. With a call at each epoch, what a trace had freed of cycles went back to
+ * the system before it could be used. */
+bool gc__heap_is_trim_due(const struct gc__heap *heap);
 
 /* Gives free memory that was idle since the last time, beyond what the allowance may use, back to the system, half of
  * it at a time: a steady program keeps what it uses, while one past its peak shrinks within a few collections. */

@@ -109,7 +109,7 @@ bool gc__sweep_some(struct gc__heap *heap) {
 void gc__sweep_finish(struct gc__heap *heap) {
   gc__lock_take(&heap->lock);
   while (gc__sweep_some(heap)) continue;
-  if (gc__heap_has_counts(heap)) gc__heap_trim(heap);
+  if (gc__heap_has_counts(heap) && gc__heap_is_trim_due(heap)) gc__heap_trim(heap);
   gc__lock_give(&heap->lock);
 }
 

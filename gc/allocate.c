@@ -148,6 +148,17 @@ GC__NOINLINE void *gc__allocate(size_t bytes, size_t alignment, enum gc__kind ki
 
 /* ---- The functions ---- */
 
+/* The same in line, in programs: trefoil/inline.h. */
+_Static_assert(sizeof(struct gc_piece_1) == sizeof(struct gc__cursor) &&
+                   offsetof(struct gc_piece_1, next) == offsetof(struct gc__cursor, next) &&
+                   offsetof(struct gc_piece_1, limit) == offsetof(struct gc__cursor, limit),
+               "a piece is the beginning of a cursor");
+_Static_assert(offsetof(struct gc_pieces_1, scanned) ==
+                       GC__KIND_SCANNED * GC__CLASS_COUNT * sizeof(struct gc__cursor) &&
+                   offsetof(struct gc_pieces_1, leaf) == GC__KIND_LEAF * GC__CLASS_COUNT * sizeof(struct gc__cursor) &&
+                   offsetof(struct gc__thread, local) + offsetof(struct gc__local, cursors) == 0,
+               "a thread begins with its cursors");
+
 static GC__INLINE void *allocate_fast(size_t bytes, enum gc__kind kind) {
   if (GC__LIKELY(bytes <= GC__SMALL_MAX_BYTES)) {
     void *cell;

@@ -3,6 +3,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#define GC_NO_INLINE
 
 #include "os/report.c"
 #include "os/memory.c"

@@ -28,8 +28,8 @@ struct gc__thread {
   const void *thread_pointer;
   int id;
   unsigned exit_passes;
-  volatile unsigned no_stop;  /* depth of gc__world_enter */
-  volatile unsigned is_asked; /* a stop signal came meanwhile */
+  volatile unsigned no_stop;   /* depth of gc__world_enter */
+  volatile unsigned is_asked;  /* a stop signal came meanwhile */
   volatile unsigned is_missed; /* a stop signal came inside ThreadSanitizer's runtime: another one is wanted */
   volatile unsigned misses;    /* so many of them in a row */
   volatile unsigned is_blocked;
@@ -58,8 +58,10 @@ struct gc__world {
   volatile unsigned answers;
 };
 
-/* The calling thread, or gc__nobody, whose cursors are empty for ever. Initial-exec: one instruction to reach. */
-extern _Thread_local struct gc__thread *gc__self __attribute__((tls_model("initial-exec")));
+/* The calling thread, or gc__nobody, whose cursors are empty for ever. Initial-exec: one instruction to reach. Its
+ * symbol is what allocation in line knows (trefoil/inline.h). */
+extern _Thread_local struct gc__thread *gc__self __asm__("gc_pieces_1")
+    __attribute__((tls_model("initial-exec"), visibility("default")));
 extern const struct gc__cursor gc__nobody[GC__CURSOR_COUNT];
 
 static inline bool gc__self_is_attached(void) {

@@ -348,4 +348,6 @@ template <class T, class V> static inline T gc_write(T *slot, V value) {
 }
 #endif
 
+#include <trefoil/inline.h>
+
 #endif

@@ -1,4 +1,5 @@
-/* tests/api/store_order.c - [store.order] in gc/store.c: a stop at any instruction of gc_write loses nothing.
+/* tests/api/store_order.c - [store.order] in gc/store.c: a stop at any instruction of gc_write loses nothing, nor does
+ * one at any instruction of an allocation in line ([local.keep] in gc/heap/local.h).
  *
  * A thread runs with the trap flag of its processor set, so that a signal comes after each instruction. In its handler
  * it waits, at one chosen instruction a run, until another thread has made a minor collection; the handler answers the
@@ -195,6 +196,42 @@ START_TEST(a_store_that_drops_its_value_is_found_out) {
 }
 END_TEST
 
+/* ---- Allocation in line (trefoil/inline.h) ---- */
+
+static NOT_INLINED struct node *allocate_with_stop(unsigned at) {
+  chosen_step = at;
+  step = 0;
+  set_trap_flag();
+  struct node *node = gc_new(struct node);
+  clear_trap_flag();
+  chosen_step = 0;
+  settle();
+  return node;
+}
+
+/* The object is new, whole, and nobody else's, before and after collections. */
+START_TEST(a_stop_at_any_instruction_of_an_allocation_gives_one_object) {
+  if (!begin()) SKIP_TEST("a tool runs more instructions than the program's");
+  struct node **holder = gc_alloc_root(100000);
+  gc_new(struct node)->tag = 1;
+  struct node *before = allocate_with_stop(0);
+  unsigned steps = step;
+  ck_assert_uint_gt(steps, 5);
+  for (unsigned at = 1; at <= steps; at++)
+    for (unsigned round = 0; round < 3; round++) {
+      struct node *volatile node = allocate_with_stop(at);
+      ck_assert(node != before && node->next == NULL && node->tag == 0 && gc_base(node) == node);
+      node->tag = 7;
+      gc_write(&holder[3 * at + round], node);
+      churn();
+      for (unsigned i = 3; i <= 3 * at + round; i++) ck_assert_uint_eq(holder[i]->tag, 7);
+      before = node;
+    }
+  gc_free(holder);
+  end();
+}
+END_TEST
+
 /* ---- Overlapping moves ---- */
 
 static NOT_INLINED void fill_young(struct node **array, uint64_t tag) {
@@ -256,6 +293,7 @@ int main(void) {
   TCase *tests = suite_begin("store_order");
   tcase_add_test(tests, a_stop_at_any_instruction_of_a_store_loses_nothing);
   tcase_add_test(tests, a_store_that_drops_its_value_is_found_out);
+  tcase_add_test(tests, a_stop_at_any_instruction_of_an_allocation_gives_one_object);
   tcase_add_test(tests, a_stop_at_any_border_of_a_move_loses_nothing);
   return suite_end();
 }

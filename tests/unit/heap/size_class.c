@@ -2,6 +2,8 @@
 #include "../unit.h"
 #include "heap/size_class.h"
 
+#include <trefoil/inline.h>
+
 START_TEST(the_facts_of_a_class_agree) {
   for (unsigned i = 0; i < GC__CLASS_COUNT; i++) {
     const struct gc__size_class *class = &gc__size_classes[i];
@@ -22,6 +24,14 @@ START_TEST(a_request_gets_the_least_class_that_fits) {
     require(gc__size_classes[class].cell_bytes >= bytes);
     if (class) require(gc__size_classes[class - 1].cell_bytes < bytes);
   }
+}
+END_TEST
+
+/* As trefoil/inline.h has it. */
+START_TEST(small_classes_go_up_in_granules) {
+  ck_assert_uint_eq(GC_INLINE_SIZES, GC__CLASS_COUNT);
+  for (unsigned i = 0; i < GC_INLINE_MAX_BYTES / GC__GRANULE_BYTES; i++)
+    ck_assert_uint_eq(gc__size_classes[i].cell_bytes, (i + 1) * GC__GRANULE_BYTES);
 }
 END_TEST
 
@@ -60,5 +70,5 @@ START_TEST(reciprocals_divide_exactly) {
 END_TEST
 
 UNIT_MAIN("heap/size_class", the_facts_of_a_class_agree, a_request_gets_the_least_class_that_fits,
-          rounding_wastes_an_eighth_at_most, eight_classes_make_a_doubling, little_is_left_at_the_end_of_a_block,
-          reciprocals_divide_exactly)
+          small_classes_go_up_in_granules, rounding_wastes_an_eighth_at_most, eight_classes_make_a_doubling,
+          little_is_left_at_the_end_of_a_block, reciprocals_divide_exactly)

@@ -15,6 +15,7 @@
 #include "os/segments_elf.c"
 #include "os/tsan_elf.c"
 #include "os/stop_linux.c"
+#include "os/fault_posix.c"
 #include "os/watch.c"
 #include "os/watch_kernel_linux.c"
 #include "os/watch_protect_posix.c"

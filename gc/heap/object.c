@@ -26,7 +26,7 @@ struct gc__place gc__object_find(const struct gc__heap *heap, const void *addres
 
 size_t gc__object_start(const struct gc__heap *heap, const void *address) {
   struct gc__place place = gc__object_find(heap, address);
-  bool is_start = !gc__place_is_none(place) && gc__space_address(&heap->space, place.granule) == address;
+  bool is_start = !gc__place_is_none(place) && gc__heap_address(heap, place.granule) == address;
   return is_start ? place.granule : SIZE_MAX;
 }
 
@@ -67,14 +67,17 @@ static bool free_old(struct gc__heap *heap, const struct gc__place *place, bool 
 static bool free_large(struct gc__heap *heap, struct gc__local *local, struct gc__place place) {
   uint32_t first = (uint32_t)(place.granule / GC__PAGE_GRANULES);
   bool is_gone = true;
+  gc__lock_take(&heap->lock);
+  gc__guard_check_freed(heap, first);
+  gc__lock_give(&heap->lock);
   if (gc__heap_has_counts(heap) && gc__heap_is_old(heap, place.granule) && !free_old(heap, &place, &is_gone))
     return false;
-  if (!is_gone) return true;
   gc__lock_take(&heap->lock);
-  bool is_ours = heap->space.runs[first].state == GC__RUN_LARGE;
-  if (is_ours) gc__large_release(heap, first);
+  bool is_ours = !is_gone || heap->space.runs[first].state == GC__RUN_LARGE;
+  if (is_ours) gc__guard_close_freed(heap, first);
+  if (is_ours && is_gone) gc__large_release(heap, first);
   gc__lock_give(&heap->lock);
-  if (is_ours) local->unreported_bytes -= place.bytes;
+  if (is_ours && is_gone) local->unreported_bytes -= place.bytes;
   return is_ours;
 }
 
@@ -100,7 +103,7 @@ static bool free_cell(struct gc__heap *heap, struct gc__local *local, struct gc_
 
 bool gc__object_free(struct gc__heap *heap, struct gc__local *local, const void *address) {
   struct gc__place place = gc__object_find(heap, address);
-  if (gc__place_is_none(place) || gc__space_address(&heap->space, place.granule) != address) return false;
+  if (gc__place_is_none(place) || gc__heap_address(heap, place.granule) != address) return false;
   bool done = place.is_large ? free_large(heap, local, place) : free_cell(heap, local, place);
   if (done) gc__word_poke(&local->freed_bytes, local->freed_bytes + place.bytes);
   return done;

@@ -36,9 +36,9 @@ static _Thread_local struct {
   size_t depth;
 } chained __attribute__((tls_model("initial-exec"))); /* what this thread handed on last */
 
-/* Whether a handler that was handed this fault has called ours again: the same context in a deeper frame. (A handler may
- * leave by longjmp, so that nothing can be undone on the way out; the next fault then has another context, or the same
- * frame.) */
+/* Whether a handler that was handed this fault has called ours again: the same context in a deeper frame. (A handler
+ * may leave by longjmp, so that nothing can be undone on the way out; the next fault then has another context, or the
+ * same frame.) */
 static size_t find_chain_depth(const void *context, uintptr_t frame) {
   return chained.context == context && frame < chained.frame ? chained.depth + 1 : 0;
 }

@@ -25,6 +25,9 @@ static _Noreturn void report_misuse(struct gc__thread *self, const char *functio
   if (gc__pool_has(address)) gc__misuse("%s: %p: belongs to a pool", function, address);
   size_t offset = gc__space_offset(space, address);
   if (offset >= space->reserved_bytes) gc__misuse("%s: %p: is not in the heap", function, address);
+  if (!gc__place_is_none(place) && (const char *)address < start_of(place))
+    gc__misuse("%s: %p: points %zu bytes before the object at %p", function, address,
+               (size_t)(start_of(place) - (const char *)address), (void *)start_of(place));
   if (!gc__place_is_none(place))
     gc__misuse("%s: %p: points %zu bytes into the object at %p", function, address,
                (size_t)((const char *)address - start_of(place)), (void *)start_of(place));

@@ -44,7 +44,9 @@ struct gc__page_grant gc__large_find_pages(struct gc__heap *heap, uint32_t count
   struct gc__page_grant grant = gc__pages_take(&heap->pages, count, alignment_pages, heap->black_epoch);
   while (grant.first == GC__NONE && gc__sweep_some(heap))
     grant = gc__pages_take(&heap->pages, count, alignment_pages, heap->black_epoch);
-  if (grant.first == GC__NONE && !grant.is_refused && gc__heap_grow(heap, count, alignment_pages))
+  size_t span_bytes = heap->space.span_bytes; /* as long, while all that came of it is that kept pages were let go */
+  while (grant.first == GC__NONE && !grant.is_refused && heap->space.span_bytes == span_bytes &&
+         gc__heap_grow(heap, count, alignment_pages))
     grant = gc__pages_take(&heap->pages, count, alignment_pages, heap->black_epoch);
   if (grant.first == GC__NONE) grant = gc__pages_take(&heap->pages, count, alignment_pages, 0);
   return grant;

@@ -70,7 +70,7 @@ void *gc_base(const void *pointer) {
 static size_t tied_granule(const void *object) {
   const struct gc__heap *heap = &gc__runtime.collector.heap;
   size_t offset = gc__space_offset(&heap->space, object), granule = offset / GC__GRANULE_BYTES;
-  if (GC__UNLIKELY(heap->guards.live_count) && gc__space_contains(&heap->space, object))
+  if (GC__UNLIKELY(gc__guards_any(&heap->guards)) && gc__space_contains(&heap->space, object))
     granule = gc__heap_granule(heap, object);
   bool is_tied = offset % GC__GRANULE_BYTES == 0 && gc__ties_has(&heap->ties, granule);
   return GC__UNLIKELY(is_tied) ? granule : SIZE_MAX;

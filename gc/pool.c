@@ -73,7 +73,7 @@ static GC__INLINE void check_pool(const struct gc_pool *pool, const char *functi
   const struct gc__space *space = &gc__runtime.collector.heap.space;
   size_t offset = gc__space_offset(space, pool);
   bool may_be_one = offset < gc__word_get(&space->span_bytes) && offset % GC__PAGE_BYTES == 0;
-  if (GC__UNLIKELY(gc__runtime.collector.heap.guards.count)) may_be_one = chunk_at(pool) != NULL;
+  if (GC__UNLIKELY(gc__word_peek(&gc__runtime.collector.heap.guards.count))) may_be_one = chunk_at(pool) != NULL;
   if (GC__LIKELY(may_be_one && pool->first.pool == pool)) return;
   gc__misuse("%s: %p: is no pool, or was destroyed", function, (const void *)pool);
 }

@@ -144,7 +144,7 @@ bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world, s
     watch_segments(roots, &heap->log.watch);
   if (!gc__region_commit(&roots->list_memory, most * sizeof(struct gc__root_range))) return false;
   /* For what the write log will tell more room is better, and not needed. */
-  size_t written = heap->guards.live_count + roots->written_count * 2;
+  size_t written = gc__word_peek(&heap->guards.live_count) + roots->written_count * 2;
   size_t wish = most + (heap->log.is_on ? gc__flag_get(&heap->log.open_count) + written : 0);
   (void)gc__region_commit(&roots->list_memory, wish * sizeof(struct gc__root_range));
   return true;

@@ -279,7 +279,7 @@ static void adopt_guarded(struct gc__heap *heap, struct gc__guard *guard) {
   write_pattern(heap, guard);
   guard->access = GC__ACCESS_WRITE;
   guard->state = GC__GUARD_LIVE;
-  heap->guards.live_count++;
+  gc__word_poke(&heap->guards.live_count, heap->guards.live_count + 1);
   gc__large_adopt(heap, guard->first, run);
 }
 
@@ -357,8 +357,10 @@ void gc__guard_close_freed(struct gc__heap *heap, uint32_t first) {
     return;
   }
   gc__pages_drop(&heap->pages, first, all_pages(guard));
-  if (run->is_guarded) heap->guards.live_count--;
-  if (run->is_guarded) heap->guards.mappings -= LIVE_MAPPINGS - CLOSED_MAPPINGS;
+  if (run->is_guarded) {
+    gc__word_poke(&heap->guards.live_count, heap->guards.live_count - 1);
+    heap->guards.mappings -= LIVE_MAPPINGS - CLOSED_MAPPINGS;
+  }
   guard->access = GC__ACCESS_NONE;
   guard->state = GC__GUARD_FREED;
   run->is_closed = true;
@@ -405,7 +407,7 @@ void gc__guard_end(struct gc__heap *heap, uint32_t first) {
   struct gc__guard *guard = guard_of(heap, first);
   GC__CHECK(gc__lock_is_held(&heap->lock));
   if (guard->state == GC__GUARD_LIVE) {
-    guards->live_count--;
+    gc__word_poke(&guards->live_count, guards->live_count - 1);
     if (free_pages_of(heap, guard)) {
       drop_guard(heap, guard, LIVE_MAPPINGS);
       return;

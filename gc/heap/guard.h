@@ -48,7 +48,7 @@ struct gc__guard {
 struct gc__guards {
   struct gc__region memory; /* of struct gc__guard, by number; opened with the first */
   volatile size_t count;    /* numbers that were in use so far */
-  size_t live_count;
+  volatile size_t live_count; /* changed under the lock, read without it */
   uint32_t unused, oldest, newest; /* lists: of numbers that are free again, and of what is kept */
   uint32_t kept_count;
   size_t kept_pages, kept_pages_most;
@@ -56,6 +56,11 @@ struct gc__guards {
   unsigned freed_percent;         /* share of freed large objects that are closed */
   uint32_t random;
 };
+
+/* Whether there are guarded objects. Without the lock: who asks about its own object knows. */
+static GC__INLINE bool gc__guards_any(const struct gc__guards *guards) {
+  return gc__word_peek(&guards->live_count) != 0;
+}
 
 void gc__guards_open(struct gc__guards *guards);
 void gc__guards_close(struct gc__heap *heap);

@@ -114,7 +114,7 @@ static GC__INLINE bool gc__heap_declares(const struct gc__heap *heap, size_t off
  * (heap/guard.h). */
 static inline char *gc__heap_address(const struct gc__heap *heap, size_t granule) {
   char *start = gc__space_address(&heap->space, granule);
-  if (GC__LIKELY(!heap->guards.live_count) || !gc__space_is_guarded(&heap->space, granule)) return start;
+  if (GC__LIKELY(!gc__guards_any(&heap->guards)) || !gc__space_is_guarded(&heap->space, granule)) return start;
   const struct gc__guard *guards = (const struct gc__guard *)(const void *)heap->guards.memory.start;
   return start + guards[heap->space.runs[granule / GC__PAGE_GRANULES].guard].lead_bytes;
 }
@@ -122,7 +122,7 @@ static inline char *gc__heap_address(const struct gc__heap *heap, size_t granule
 /* The opposite, without a look whether there is such an object: of an address in the span. */
 static inline size_t gc__heap_granule(const struct gc__heap *heap, const void *address) {
   size_t offset = gc__space_offset(&heap->space, address);
-  if (GC__UNLIKELY(heap->guards.live_count)) {
+  if (GC__UNLIKELY(gc__guards_any(&heap->guards))) {
     size_t granule = gc__space_granule_of(&heap->space, offset);
     if (granule != SIZE_MAX && gc__heap_address(heap, granule) == address) return granule;
   }

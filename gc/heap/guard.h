@@ -7,9 +7,9 @@
  * scanned. [guard.written] A guarded object is not tracked (heap/write_log.h): it counts as written at every stop.
  *
  * A freed object may be closed: its pages lose their memory and are inaccessible. In modes that trace its run ends with
- * that; in one that counts the run stays for as long as its counts do ([counts.tenant]). Then the pages are kept: in
- * the order in which they came, at most GC__KEPT_MOST such runs and gc__guards.kept_pages_most pages of them, and they
- * are free pages again when others push them out or the heap would have to grow beyond what it can.
+ * that; in one that counts the run stays for as long as its counts do ([counts.tenant]). Then the pages are kept:
+ * [guard.kept] in the order in which they came, at most GC__KEPT_MOST such runs and gc__guards.kept_pages_most pages of
+ * them. They are free pages again when others push them out, or when the heap would have to grow beyond what it can.
  *
  * [guard.lent] All these pages are lent by the watch (os/watch.h). [guard.mappings] They cost mappings, of which a
  * process has a limited number: three for an object (itself, what is closed behind it, what follows), two for closed
@@ -46,9 +46,9 @@ struct gc__guard {
 };
 
 struct gc__guards {
-  struct gc__region memory; /* of struct gc__guard, by number; opened with the first */
-  volatile size_t count;    /* numbers that were in use so far */
-  volatile size_t live_count; /* changed under the lock, read without it */
+  struct gc__region memory;        /* of struct gc__guard, by number; opened with the first */
+  volatile size_t count;           /* numbers that were in use so far */
+  volatile size_t live_count;      /* changed under the lock, read without it */
   uint32_t unused, oldest, newest; /* lists: of numbers that are free again, and of what is kept */
   uint32_t kept_count;
   size_t kept_pages, kept_pages_most;

@@ -132,9 +132,9 @@ static size_t end_of_added(struct gc__watch *watch, size_t page, size_t end) {
   return page;
 }
 
-/* Opens what was added of the span, as one of the openers: [watch.order]. The neighbours are looked at before anything is noted: of two
- * threads that open two pages side by side both may count the edge that falls away, and never neither. False: some
- * pages are noted as open and are not writable. */
+/* Opens what was added of the span, as one of the openers: [watch.order]. The neighbours are looked at before anything
+ * is noted: of two threads that open two pages side by side both may count the edge that falls away, and never neither.
+ * False: some pages are noted as open and are not writable. */
 static bool open_span(struct gc__watch *watch, struct page_span span) {
   bool all = true;
   gc__flag_add(&watch->openers, 1);
@@ -274,9 +274,9 @@ static void open_protected(struct gc__watch *watch, struct gc__range range) {
   errno = saved;
 }
 
-/* [watch.lent] An opener that looked at the states before makes the pages writable, and perhaps notes them as open, when
- * it is too late: so this waits until there is none, and sees whether the states are what they were set to. An opener
- * that comes later finds them: either it sees the state, or this one sees it. Handlers run to their end whatever
+/* [watch.lent] An opener that looked at the states before makes the pages writable, and perhaps notes them as open,
+ * when it is too late: so this waits until there is none, and sees whether the states are what they were set to. An
+ * opener that comes later finds them: either it sees the state, or this one sees it. Handlers run to their end whatever
  * happens, and nobody else waits for anything while he opens pages. */
 static void lend_protected(struct gc__watch *watch, struct gc__range range) {
   int saved = errno;

@@ -249,6 +249,35 @@ START_TEST(patterns_are_checked_to_the_byte) {
 }
 END_TEST
 
+static void break_mappings(void *unused) {
+  (void)unused;
+  heap->guards.mappings++;
+  gc__guards_verify(heap);
+}
+
+static void break_end(void *object) {
+  heap->space.run_heads[first_page(object) + 1] = first_page(object) + 1;
+  gc__guards_verify(heap);
+}
+
+static void break_kept(void *unused) {
+  (void)unused;
+  heap->guards.kept_pages--;
+  gc__guards_verify(heap);
+}
+
+START_TEST(broken_invariants_are_found) {
+  heap_fixture_open(&fixture, 1);
+  char *object = take(100), *freed = take(100);
+  free_by_hand(freed);
+  ck_assert(unit_aborts(break_mappings, NULL, "[guard.mappings]"));
+  ck_assert(unit_aborts(break_end, object, "[guard.end]"));
+  ck_assert(unit_aborts(break_kept, NULL, "[guard.kept]"));
+  verify();
+  heap_fixture_close(&fixture);
+}
+END_TEST
+
 START_TEST(random_use) {
   static struct {
     char *object;
@@ -280,4 +309,5 @@ END_TEST
 
 UNIT_MAIN("heap/guard", an_object_ends_at_its_run, a_trace_frees_what_it_does_not_reach, mappings_are_bounded,
           what_is_kept_is_bounded, the_heap_takes_what_is_kept_before_it_fails, refusals_lose_nothing,
-          stops_open_what_is_closed, old_ones_count_as_written, patterns_are_checked_to_the_byte, random_use)
+          stops_open_what_is_closed, old_ones_count_as_written, patterns_are_checked_to_the_byte,
+          broken_invariants_are_found, random_use)

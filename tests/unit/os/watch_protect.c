@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -400,6 +401,34 @@ START_TEST(lent_pages_are_left_alone) {
 }
 END_TEST
 
+/* A thread that is opening pages all the while, and notes the page as open at the end, having looked at it before. */
+static void *end_opening(void *argument) {
+  struct field *field = argument;
+  struct timespec some = {0, 50000000};
+  nanosleep(&some, NULL);
+  gc__byte_poke((volatile uint8_t *)field->watch.states.start + 3, 1);
+  gc__flag_add(&field->watch.openers, (unsigned)-1);
+  return NULL;
+}
+
+START_TEST(lending_waits_for_who_opens_pages) {
+  struct field field;
+  pthread_t thread;
+  OPEN_PROTECT(&field, 16);
+  gc__flag_set(&field.watch.openers, 1);
+  ck_assert_int_eq(pthread_create(&thread, NULL, end_opening, &field), 0);
+  gc__watch_lend(&field.watch, field_range(&field, 3, 4));
+  ck_assert_uint_eq(gc__flag_get(&field.watch.openers), 0);
+  pthread_join(thread, NULL);
+  ck_assert(set_protection(&field, 3, 4, PROT_NONE));
+  gc__watch_open_pages(&field.watch, field_range(&field, 0, 16));
+  ck_assert(!can_read(&field, 3));
+  ck_assert(set_protection(&field, 3, 4, PROT_READ | PROT_WRITE));
+  gc__watch_return(&field.watch, field_range(&field, 3, 4));
+  field_close(&field);
+}
+END_TEST
+
 static volatile unsigned shall_end;
 
 /* Every write opens all that is armed, beyond the limit of edges. */
@@ -415,12 +444,12 @@ START_TEST(pages_are_lent_while_others_open_theirs) {
   OPEN_PROTECT(&field, 64);
   field.watch.edge_limit = 1;
   for (int i = 0; i < 2; i++) ck_assert_int_eq(pthread_create(&threads[i], NULL, write_all_the_time, &field), 0);
-  for (unsigned i = 0; i < unit_repetitions(3000); i++) {
+  for (unsigned i = 0; i < unit_repetitions(400); i++) {
     size_t page = i % 16;
     gc__watch_arm(&field.watch, field_range(&field, 32, 64)); /* no stop is needed: nobody takes what it says */
     gc__watch_lend(&field.watch, field_range(&field, page, page + 1));
     require(set_protection(&field, page, page + 1, PROT_NONE));
-    for (int j = 0; j < 20; j++) sched_yield();
+    for (int j = 0; j < 5; j++) sched_yield();
     require(!can_read(&field, page));
     require(set_protection(&field, page, page + 1, PROT_READ | PROT_WRITE));
     gc__watch_return(&field.watch, field_range(&field, page, page + 1));
@@ -472,4 +501,5 @@ UNIT_MAIN("os/watch_protect", a_handler_that_was_there_before_gets_real_faults,
           without_a_handler_faults_kill, what_is_not_added_faults, an_ignored_signal_is_ignored_only_when_sent,
           errno_is_kept, refusals, system_calls_need_open_pages, handlers_of_other_signals_may_write,
           lone_pages_beyond_the_limit_open_their_surroundings, arming_stops_at_the_limit, lent_pages_are_left_alone,
-          pages_are_lent_while_others_open_theirs, no_write_is_lost_when_the_system_refuses_mappings)
+          lending_waits_for_who_opens_pages, pages_are_lent_while_others_open_theirs,
+          no_write_is_lost_when_the_system_refuses_mappings)

@@ -268,12 +268,22 @@ static void open_and_check(unsigned i) {
   probe_check(holder->probes[i], i);
 }
 
+/* What was freed by mistake gets a new tenant, with other contents. */
+static NOT_INLINED void use_free_memory(void) {
+  STAY_DEEP();
+  for (unsigned i = 0; i < 12; i++) memset(gc_alloc_leaf(BALLAST_BYTES), 0xff, 4096);
+  for (unsigned i = 0; i < 3000; i++) memset(gc_alloc_leaf(sizeof(struct probe)), 0xff, sizeof(struct probe));
+  for (unsigned i = 0; i < 3000; i++) memset(gc_alloc(sizeof(struct probe)), 0xff, sizeof(struct probe));
+}
+
 static void collect_in_both_ways(void) {
   for (int i = 0; i < 3; i++) {
     stack_clear();
     gc_collect(GC_COLLECT_MINOR);
+    use_free_memory();
   }
   collect();
+  use_free_memory();
   gc_collect(GC_COLLECT_MINOR);
 }
 
@@ -312,6 +322,7 @@ static NOT_INLINED void store_and_collect(void) {
     store_probes(round);
     stack_clear();
     gc_collect(round % 5 == 4 ? GC_COLLECT_FULL : GC_COLLECT_MINOR);
+    use_free_memory();
     gc_collect(GC_COLLECT_MINOR);
     check_stored(round);
   }

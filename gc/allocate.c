@@ -17,6 +17,7 @@ struct request {
   size_t bytes, alignment;
   enum gc__kind kind;
   unsigned layout; /* of a typed object */
+  bool is_guarded;
 };
 
 /* ---- One attempt ---- */
@@ -46,6 +47,16 @@ static void *try_small(struct gc__thread *self, unsigned size_class, const struc
   return cell;
 }
 
+/* Pages of its own: the kind and the alignment say nothing. */
+static void *try_guarded(struct gc__thread *self, const struct request *request) {
+  bool is_clean = true;
+  gc__world_enter(self);
+  char *object = gc__guard_take(&gc__runtime.collector.heap, request->bytes, &is_clean);
+  gc__world_leave(self);
+  if (object && !is_clean) memset(object, 0, request->bytes);
+  return object;
+}
+
 /* Zeroing a large object is not done inside the section: a stop would wait for it. */
 static void *try_large(struct gc__thread *self, const struct request *request) {
   bool is_clean = true;
@@ -58,6 +69,7 @@ static void *try_large(struct gc__thread *self, const struct request *request) {
 }
 
 static void *try_once(struct gc__thread *self, const struct request *request) {
+  if (GC__UNLIKELY(request->is_guarded)) return try_guarded(self, request);
   unsigned size_class = find_class(request);
   return size_class < GC__CLASS_COUNT ? try_small(self, size_class, request) : try_large(self, request);
 }
@@ -82,13 +94,13 @@ static void collect_for_stress(void) {
 }
 
 /* Whether a collection may help a request that found no memory. After a NULL the program may have dropped something, so
- * that the next failure is always worth one. */
-static bool is_worth_collecting(void) {
+ * that the next failure is always worth one; so is that of a guarded object, which may be for want of mappings. */
+static bool is_worth_collecting(const struct request *request) {
   const struct gc__runtime *runtime = &gc__runtime;
   const struct gc__heap *heap = &runtime->collector.heap;
   size_t handed = gc__word_peek(&heap->handed_since_bytes) + gc__word_peek(&heap->handed_before_bytes);
   size_t limit = gc__word_peek(&runtime->budget.limit_bytes);
-  return handed >= limit / LIMIT_SHARE || gc__flag_get(&runtime->has_reported_oom);
+  return request->is_guarded || handed >= limit / LIMIT_SHARE || gc__flag_get(&runtime->has_reported_oom);
 }
 
 /* The program's handler may leave by longjmp or throw: nothing is held here. */
@@ -123,27 +135,35 @@ static void *rescue(struct gc__thread *self, const struct request *request) {
     if (object) return object;
   }
   bool is_absurd = request->bytes > gc__runtime.collector.heap.space.reserved_bytes;
-  if (!is_absurd && !is_disabled() && is_worth_collecting() && gc__collect_now(GC_COLLECT_FULL))
+  if (!is_absurd && !is_disabled() && is_worth_collecting(request) && gc__collect_now(GC_COLLECT_FULL))
     object = try_once(self, request);
   if (object) gc__flag_set(&gc__runtime.has_reported_oom, 0);
   return object ? object : fail(request);
 }
 
-GC__NOINLINE void *gc__allocate(size_t bytes, size_t alignment, enum gc__kind kind, unsigned layout) {
+static void *serve(const struct request *request) {
   struct gc__thread *self = gc__attach();
-  struct request request = {bytes, alignment, kind, layout};
+  size_t bytes = request->bytes;
   if (!self) {
     errno = ENOMEM;
     return NULL;
   }
   if (GC__UNLIKELY(gc__runtime.settings.stress_allocation)) collect_for_stress();
-  else if (is_collection_due(&request)) gc__collect_now(GC_COLLECT_MINOR);
+  else if (is_collection_due(request)) gc__collect_now(GC_COLLECT_MINOR);
   if (GC__UNLIKELY(gc__cascade_is_due(&gc__runtime.collector.counting)))
     assist(self, bytes > GC__SMALL_MAX_BYTES ? bytes : 0);
-  void *object = try_once(self, &request);
-  if (GC__UNLIKELY(!object)) object = rescue(self, &request);
+  void *object = try_once(self, request);
+  if (GC__UNLIKELY(!object)) object = rescue(self, request);
   gc__events_deliver();
   return object;
+}
+
+GC__NOINLINE void *gc__allocate(size_t bytes, size_t alignment, enum gc__kind kind, unsigned layout) {
+  return serve(&(struct request){bytes, alignment, kind, layout, false});
+}
+
+void *gc__allocate_guarded(size_t bytes) {
+  return serve(&(struct request){bytes ? bytes : GC__GRANULE_BYTES, GC__GRANULE_BYTES, GC__KIND_SCANNED, 0, true});
 }
 
 /* ---- The functions ---- */

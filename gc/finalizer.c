@@ -80,7 +80,7 @@ static struct call take_next_queued(struct gc__thread *self) {
   if (call.tie) {
     const struct gc__tie *tie = gc__tie_at(&heap->ties, call.tie);
     call.fn = (gc_finalizer *)tie->other;
-    call.object = gc__space_address(&heap->space, tie->granule);
+    call.object = gc__heap_address(heap, tie->granule);
     call.data = (void *)tie->value;
   }
   gc__lock_give(&heap->ties.lock);

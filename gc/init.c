@@ -153,6 +153,7 @@ static int start(const struct gc_options *options) {
     gc__barriers_open(&runtime->barriers, &runtime->collector);
   else if (settings->check_barriers)
     gc__report("TREFOIL_CHECK=barriers: only for programs that run with tracking barrier; nothing is checked");
+  runtime->collector.heap.guards.freed_percent = settings->options.guard_freed_percent;
   if (settings->stress_allocation) runtime->collector.heap.hand_out_bytes = 1;
   runtime->process_id = gc__os_process_id();
   gc__flag_set(&runtime->is_running, 1);

@@ -15,7 +15,7 @@ static struct gc__place find(struct gc__thread *self, const void *address) {
 }
 
 static char *start_of(struct gc__place place) {
-  return gc__space_address(&gc__runtime.collector.heap.space, place.granule);
+  return gc__heap_address(&gc__runtime.collector.heap, place.granule);
 }
 
 /* Ends the program with what is known of an address that is not the start of an object. */
@@ -25,9 +25,13 @@ static _Noreturn void report_misuse(struct gc__thread *self, const char *functio
   if (gc__pool_has(address)) gc__misuse("%s: %p: belongs to a pool", function, address);
   size_t offset = gc__space_offset(space, address);
   if (offset >= space->reserved_bytes) gc__misuse("%s: %p: is not in the heap", function, address);
+  if (!gc__place_is_none(place) && (const char *)address < start_of(place))
+    gc__misuse("%s: %p: points %zu bytes before the object at %p", function, address,
+               (size_t)(start_of(place) - (const char *)address), (void *)start_of(place));
   if (!gc__place_is_none(place))
     gc__misuse("%s: %p: points %zu bytes into the object at %p", function, address,
                (size_t)((const char *)address - start_of(place)), (void *)start_of(place));
+  if (gc__guarded_was_freed(self, address)) gc__misuse("%s: %p: is freed already", function, address);
   if (gc__space_contains(space, address)) place = gc__space_place(space, offset);
   if (!gc__place_is_none(place) && !place.is_large && start_of(place) == address)
     gc__misuse("%s: %p: is freed already or was never allocated", function, address);
@@ -39,12 +43,17 @@ static bool is_in_pool(struct gc__place place) {
   return gc__runtime.collector.heap.space.runs[place.granule / GC__PAGE_GRANULES].is_pool;
 }
 
+static bool is_guarded(struct gc__place place) {
+  return !gc__place_is_none(place) && gc__space_is_guarded(&gc__runtime.collector.heap.space, place.granule);
+}
+
 size_t gc_size(const void *object) {
   struct gc__thread *self = gc__attach();
   if (!self) return 0;
   struct gc__place place = find(self, object);
   size_t bytes;
   if (GC__UNLIKELY(is_in_pool(place))) return gc__pool_block_at(object, &bytes) == object ? bytes : 0;
+  if (GC__UNLIKELY(is_guarded(place))) return gc__guarded_size(self, object);
   return gc__place_is_none(place) || start_of(place) != object ? 0 : place.bytes;
 }
 
@@ -61,6 +70,8 @@ void *gc_base(const void *pointer) {
 static size_t tied_granule(const void *object) {
   const struct gc__heap *heap = &gc__runtime.collector.heap;
   size_t offset = gc__space_offset(&heap->space, object), granule = offset / GC__GRANULE_BYTES;
+  if (GC__UNLIKELY(gc__guards_any(&heap->guards)) && gc__space_contains(&heap->space, object))
+    granule = gc__heap_granule(heap, object);
   bool is_tied = offset % GC__GRANULE_BYTES == 0 && gc__ties_has(&heap->ties, granule);
   return GC__UNLIKELY(is_tied) ? granule : SIZE_MAX;
 }
@@ -106,8 +117,7 @@ static void clear_tail(char *start, size_t bytes, size_t end_bytes) {
   if (bytes < end_bytes) memset(start + bytes, 0, end_bytes - bytes);
 }
 
-/* What hangs on an object that moves. False: no memory for that. */
-static bool move_ties(struct gc__thread *self, const void *object, const void *moved) {
+bool gc__move_ties(struct gc__thread *self, const void *object, const void *moved) {
   struct gc__heap *heap = &gc__runtime.collector.heap;
   bool done = true;
   gc__world_enter(self);
@@ -128,7 +138,7 @@ static void *move(struct gc__thread *self, void *object, struct gc__place place,
   if (!moved) return NULL;
   memcpy(moved, object, kept);
   gc_written(moved, kept); /* a collection since it was made has made it old */
-  if (!move_ties(self, object, moved)) {
+  if (!gc__move_ties(self, object, moved)) {
     gc_free(moved);
     errno = ENOMEM;
     return NULL;
@@ -150,6 +160,8 @@ void *gc_realloc(void *object, size_t bytes) {
   struct gc__place place = find(self, object);
   if (gc__place_is_none(place) || start_of(place) != object || is_in_pool(place))
     report_misuse(self, "gc_realloc", object);
+  void *resized;
+  if (GC__UNLIKELY(is_guarded(place)) && gc__guarded_resize(self, object, bytes, &resized)) return resized;
   if (!is_right_size(place, bytes)) {
     errno = EINVAL;
     return NULL;

@@ -68,11 +68,12 @@ static void set_is_pool(const struct pool_chunk *chunk, bool is_pool) {
   space->runs[gc__space_offset(space, chunk) / GC__PAGE_BYTES].is_pool = is_pool;
 }
 
-/* The heap's addresses stay readable; what was destroyed names itself no more. */
+/* What was destroyed names itself no more. The heap's addresses are readable, unless there are guards. */
 static GC__INLINE void check_pool(const struct gc_pool *pool, const char *function) {
   const struct gc__space *space = &gc__runtime.collector.heap.space;
   size_t offset = gc__space_offset(space, pool);
   bool may_be_one = offset < gc__word_get(&space->span_bytes) && offset % GC__PAGE_BYTES == 0;
+  if (GC__UNLIKELY(gc__word_peek(&gc__runtime.collector.heap.guards.count))) may_be_one = chunk_at(pool) != NULL;
   if (GC__LIKELY(may_be_one && pool->first.pool == pool)) return;
   gc__misuse("%s: %p: is no pool, or was destroyed", function, (const void *)pool);
 }

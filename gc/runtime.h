@@ -48,6 +48,20 @@ const char *gc__tracking_name(enum gc_tracking tracking);
 /* Memory of a kind; alignment is a power of two, at least 16; layout: of typed memory, else 0. NULL and ENOMEM. */
 void *gc__allocate(size_t bytes, size_t alignment, enum gc__kind kind, unsigned layout);
 
+/* A guarded object (heap/guard.h); NULL and ENOMEM. */
+void *gc__allocate_guarded(size_t bytes);
+
+/* Resizes the guarded object that lies there, by moving it. *moved: the new one, or NULL with errno. False: no guarded
+ * object lies there. */
+bool gc__guarded_resize(struct gc__thread *self, void *object, size_t bytes, void **moved);
+
+/* Its size as it was asked for, or 0; whether it, or a freed object that is kept, started there. */
+size_t gc__guarded_size(struct gc__thread *self, const void *object);
+bool gc__guarded_was_freed(struct gc__thread *self, const void *object);
+
+/* What hangs on an object that moves. False: no memory for that. */
+bool gc__move_ties(struct gc__thread *self, const void *object, const void *moved);
+
 /* After a collection, in no section: what it queued will be run, if that is the library's business. */
 void gc__finalizers_notice(void);
 

@@ -24,7 +24,7 @@ static int check_ranges(const struct gc_options *options) {
 }
 
 static int check_supported(const struct gc_options *options) {
-  if (options->buffer || options->buffer_bytes || options->swap_path || options->guard_freed_percent) return ENOTSUP;
+  if (options->buffer || options->buffer_bytes || options->swap_path) return ENOTSUP;
   return 0;
 }
 
@@ -138,6 +138,8 @@ static void read_environment(struct gc__settings *settings) {
   read_count("TREFOIL_GROWTH", &options->growth_percent, 100000, "a number of percent up to 100000");
   read_count("TREFOIL_MARKERS", &options->markers, GC__MARKERS_MOST,
              "a number of threads up to 128; 0: one a processor");
+  if (!options->buffer) /* whose pages are the program's */
+    read_count("TREFOIL_GUARD_FREED", &options->guard_freed_percent, 100, "a number of percent up to 100");
   settings->log_collections = read_switch("TREFOIL_LOG", "gc");
   settings->stress_allocation = read_switch("TREFOIL_STRESS", "alloc");
   read_checks(settings);

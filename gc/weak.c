@@ -97,9 +97,9 @@ static uint32_t begin_map(struct gc__thread *self, const struct gc_weak_map *map
 }
 
 static size_t granule_of_key(const void *key) {
-  const struct gc__space *space = &gc__runtime.collector.heap.space;
-  bool may_be_one = gc__space_contains(space, key) && (uintptr_t)key % GC__GRANULE_BYTES == 0;
-  return may_be_one ? gc__space_offset(space, key) / GC__GRANULE_BYTES : SIZE_MAX;
+  const struct gc__heap *heap = &gc__runtime.collector.heap;
+  bool may_be_one = gc__space_contains(&heap->space, key) && (uintptr_t)key % GC__GRANULE_BYTES == 0;
+  return may_be_one ? gc__heap_granule(heap, key) : SIZE_MAX;
 }
 
 static uint32_t find_entry(uint32_t number, const void *key) {
@@ -161,7 +161,7 @@ static size_t copy_entries(struct gc__thread *self, struct gc_weak_map *map, voi
   size_t count = 0;
   for (uint32_t entry = gc__tie_at(&heap->ties, number)->link; entry && count < room; count++) {
     const struct gc__tie *tie = gc__tie_at(&heap->ties, entry);
-    pairs[2 * count] = gc__space_address(&heap->space, tie->granule);
+    pairs[2 * count] = gc__heap_address(heap, tie->granule);
     pairs[2 * count + 1] = (void *)tie->value;
     entry = tie->link;
   }

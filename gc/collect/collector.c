@@ -263,11 +263,14 @@ void gc__collector_count(struct gc__collector *collector, bool is_full, bool rec
 struct stop {
   struct gc__collector *collector;
   bool is_full;
+  bool is_refused; /* result: the system did not let it look into an object, and nothing has happened */
 };
 
 static void collect_stopped(void *argument) {
-  const struct stop *stop = argument;
+  struct stop *stop = argument;
   struct gc__collector *collector = stop->collector;
+  stop->is_refused = !gc__guards_begin_stop(&collector->heap);
+  if (stop->is_refused) return;
   gc__valgrind_hush();
   bool is_gathered = gc__roots_gather(&collector->roots, &collector->world, !stop->is_full);
   if (is_gathered) {
@@ -278,17 +281,19 @@ static void collect_stopped(void *argument) {
     for (struct gc__thread *thread = first; thread; thread = thread->next)
       gc__local_before_stop(&collector->heap, &thread->local);
     if (collector->inspect_begun) collector->inspect_begun(collector);
+    if (stop->is_full) gc__guards_check(&collector->heap);
     collector->mode->collect(collector, stop->is_full);
     collector->mark_ns += gc__clock_ns() - start_ns;
   }
   if (collector->inspect_stopped) collector->inspect_stopped(collector);
   if (is_gathered && collector->inspect_ended) collector->inspect_ended(collector);
   gc__valgrind_speak();
+  gc__guards_end_stop(&collector->heap);
 }
 
 /* From the stop to the restart, and what belongs to it. Collector lock held. */
 static bool run_stopped(struct gc__collector *collector, bool is_full) {
-  struct stop stop = {collector, is_full};
+  struct stop stop = {collector, is_full, false};
   size_t number = collector->number;
   gc__lock_take(&collector->world.lock);
   bool is_ready = gc__roots_reserve(&collector->roots, &collector->world, &collector->heap);
@@ -299,7 +304,7 @@ static bool run_stopped(struct gc__collector *collector, bool is_full) {
     if (collector->number != number) note_pause(collector, &collector->last);
   }
   gc__lock_give(&collector->world.lock);
-  return is_ready;
+  return is_ready && !stop.is_refused;
 }
 
 static bool collect(struct gc__collector *collector, bool is_full) {

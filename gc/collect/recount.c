@@ -127,11 +127,13 @@ struct words {
 };
 
 static void recount_word(struct gc__counting *counting, size_t *shadow, size_t value, size_t target) {
-  bool is_start = value - counting->heap->space.base == target * GC__GRANULE_BYTES;
+  const struct gc__space *space = &counting->heap->space;
   size_t offset = (uintptr_t)shadow - (uintptr_t)counting->heap->counts.shadow.start;
   if (gc__shadow_value(&counting->heap->counts.shadow, shadow)) *shadow = 0;
   if (!gc__heap_declares(counting->heap, offset)) return;
-  if (!is_given(counting, target) || (!counting->interior_in_heap && !is_start)) return;
+  if (!is_given(counting, target) ||
+      (!counting->interior_in_heap && !gc__space_is_start(space, target, value - space->base)))
+    return;
   reach(counting, target);
   gc__counting_note(counting, shadow, value, target);
 }

@@ -144,7 +144,8 @@ bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world, s
     watch_segments(roots, &heap->log.watch);
   if (!gc__region_commit(&roots->list_memory, most * sizeof(struct gc__root_range))) return false;
   /* For what the write log will tell more room is better, and not needed. */
-  size_t wish = most + (heap->log.is_on ? gc__flag_get(&heap->log.open_count) + roots->written_count * 2 : 0);
+  size_t written = gc__word_peek(&heap->guards.live_count) + roots->written_count * 2;
+  size_t wish = most + (heap->log.is_on ? gc__flag_get(&heap->log.open_count) + written : 0);
   (void)gc__region_commit(&roots->list_memory, wish * sizeof(struct gc__root_range));
   return true;
 }
@@ -262,5 +263,6 @@ void gc__roots_gather_written(struct gc__roots *roots, struct gc__heap *heap) {
   roots->written_count = 0;
   gather_written_static(roots, &heap->log.watch);
   for (uint32_t i = 0; i < heap->log.open_count; i++) append_open(roots, &heap->space, heap->space.open_blocks[i]);
+  gc__guards_each_old(heap, append_written, roots);
   gc__log_take(heap, append_written, roots);
 }

@@ -234,7 +234,7 @@ static GC__INLINE void consider_heap_word(struct gc__marker *marker, struct view
     ref = large_ref_at(&marker->space, offset);
     if (ref == SIZE_MAX) return;
   }
-  if (GC__UNLIKELY(!view->interior_in_heap) && offset != ref_granule(ref) * GC__GRANULE_BYTES) return;
+  if (GC__UNLIKELY(!view->interior_in_heap) && !gc__space_is_start(&marker->space, ref_granule(ref), offset)) return;
   if (is_minor && gc__byte_peek(&view->live[ref_granule(ref)]) == view->epoch) return;
   enqueue(marker, view, ref, is_minor);
 }

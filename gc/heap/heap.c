@@ -45,6 +45,7 @@ bool gc__heap_open(struct gc__heap *heap, struct gc__budget *budget, size_t rese
   gc__heap_empty_lists(heap);
   gc__lock_open(&heap->lock, GC__RANK_HEAP);
   gc__ties_open(&heap->ties);
+  gc__guards_open(&heap->guards);
   if (gc__space_open(&heap->space, budget, reserve_bytes)) {
     gc__pages_open(&heap->pages, &heap->space);
     if (take_initial(heap, initial_bytes)) return true;
@@ -64,6 +65,7 @@ void gc__heap_close(struct gc__heap *heap) {
   for (size_t word = 0; word < heap->space.span_bytes / GC__PAGE_BYTES / 64; word++)
     heap_pages += gc__bit_count(heap->space.dirty_pages[word]);
   gc__budget_give(heap->budget, heap_pages * GC__PAGE_BYTES);
+  gc__guards_close(heap);
   gc__log_close(heap);
   gc__ties_close(&heap->ties);
   gc__layouts_close(&heap->layouts);
@@ -100,7 +102,8 @@ static void next_stamp(struct gc__heap *heap) {
 static void track_large(struct gc__heap *heap, uint32_t first) {
   const struct gc__run *runs = heap->space.runs;
   for (; first != GC__NONE && runs[first].stamp == heap->stamp; first = runs[first].next)
-    if (gc__heap_is_old(heap, (size_t)first * GC__PAGE_GRANULES) && runs[first].kind != GC__KIND_LEAF)
+    if (gc__heap_is_old(heap, (size_t)first * GC__PAGE_GRANULES) && runs[first].kind != GC__KIND_LEAF &&
+        !runs[first].is_guarded) /* [guard.written] */
       gc__log_track(heap, first, runs[first].page_count);
 }
 
@@ -137,7 +140,7 @@ void gc__heap_end_count(struct gc__heap *heap, bool is_full) {
 bool gc__heap_grow(struct gc__heap *heap, uint32_t page_count, uint32_t alignment_pages) {
   GC__CHECK(gc__lock_is_held(&heap->lock));
   size_t before = heap->space.span_bytes;
-  if (!gc__pages_grow(&heap->pages, page_count, alignment_pages)) return false;
+  if (!gc__pages_grow(&heap->pages, page_count, alignment_pages) && !gc__guards_release_kept(heap)) return false;
   gc__log_extend(heap);
   gc__word_add(&heap->grown_bytes, heap->space.span_bytes - before);
   return true;

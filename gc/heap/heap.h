@@ -12,6 +12,7 @@
 #include "base/atomic.h"
 #include "base/bytes.h"
 #include "heap/counts.h"
+#include "heap/guard.h"
 #include "heap/layout.h"
 #include "heap/liveness.h"
 #include "heap/pages.h"
@@ -45,6 +46,7 @@ struct gc__heap {
   struct gc__counts counts; /* of a mode that counts; else space.counts is NULL and these are all zero */
   struct gc__layouts layouts;
   struct gc__ties ties;
+  struct gc__guards guards;
   uint8_t epoch;         /* [live.epoch]; a mode that counts never changes it */
   uint8_t black_epoch;   /* number of the last full trace, as false root words are noted with it */
   uint16_t stamp;        /* number of the coming stop: [block.young] */
@@ -94,7 +96,8 @@ void gc__heap_end_minor(struct gc__heap *heap);
 /* The same after a stop of a mode that counts. is_full: it was a trace. */
 void gc__heap_end_count(struct gc__heap *heap, bool is_full);
 
-/* Lengthens the span for that many pages in a row. Lock held. False: no memory. */
+/* Lengthens the span for that many pages in a row, or makes what is kept of freed objects free pages, perhaps fewer
+ * than that. Lock held. False: no memory. */
 bool gc__heap_grow(struct gc__heap *heap, uint32_t page_count, uint32_t alignment_pages);
 
 /* Whether gc__heap_trim is worth a call in a mode that counts, which finds free memory all the time: after a trace, or
@@ -111,6 +114,25 @@ static GC__INLINE bool gc__heap_declares(const struct gc__heap *heap, size_t off
   struct gc__block_entry entry = gc__entry_at(&heap->space, offset >> GC__BLOCK_LOG2);
   bool may_be_typed = (entry.shape & GC__SHAPE_PAGES) || gc__entry_kind(entry) == GC__KIND_TYPED;
   return GC__LIKELY(!may_be_typed) || gc__layouts_declare(heap, offset);
+}
+
+/* Where the object lies that starts at this granule, as gc__space_granule_of found it: a guarded one behind its lead
+ * (heap/guard.h). */
+static inline char *gc__heap_address(const struct gc__heap *heap, size_t granule) {
+  char *start = gc__space_address(&heap->space, granule);
+  if (GC__LIKELY(!gc__guards_any(&heap->guards)) || !gc__space_is_guarded(&heap->space, granule)) return start;
+  const struct gc__guard *guards = (const struct gc__guard *)(const void *)heap->guards.memory.start;
+  return start + guards[heap->space.runs[granule / GC__PAGE_GRANULES].guard].lead_bytes;
+}
+
+/* The opposite, without a look whether there is such an object: of an address in the span. */
+static inline size_t gc__heap_granule(const struct gc__heap *heap, const void *address) {
+  size_t offset = gc__space_offset(&heap->space, address);
+  if (GC__UNLIKELY(gc__guards_any(&heap->guards))) {
+    size_t granule = gc__space_granule_of(&heap->space, offset);
+    if (granule != SIZE_MAX && gc__heap_address(heap, granule) == address) return granule;
+  }
+  return offset / GC__GRANULE_BYTES;
 }
 
 /* Which of 64 liveness bytes are those of old objects, or of cells that must stay for another reason: a bit each. */

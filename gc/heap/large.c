@@ -40,14 +40,25 @@ static void disclaim_pages(struct gc__heap *heap, uint32_t page, uint32_t count)
 }
 
 /* Clean of false root words if that can be had without waste, then by growth, then by sweeping, then any. */
-static struct gc__page_grant find_pages(struct gc__heap *heap, uint32_t count, uint32_t alignment_pages) {
+struct gc__page_grant gc__large_find_pages(struct gc__heap *heap, uint32_t count, uint32_t alignment_pages) {
   struct gc__page_grant grant = gc__pages_take(&heap->pages, count, alignment_pages, heap->black_epoch);
   while (grant.first == GC__NONE && gc__sweep_some(heap))
     grant = gc__pages_take(&heap->pages, count, alignment_pages, heap->black_epoch);
-  if (grant.first == GC__NONE && !grant.is_refused && gc__heap_grow(heap, count, alignment_pages))
+  size_t span_bytes = heap->space.span_bytes; /* as long, while all that came of it is that kept pages were let go */
+  while (grant.first == GC__NONE && !grant.is_refused && heap->space.span_bytes == span_bytes &&
+         gc__heap_grow(heap, count, alignment_pages))
     grant = gc__pages_take(&heap->pages, count, alignment_pages, heap->black_epoch);
   if (grant.first == GC__NONE) grant = gc__pages_take(&heap->pages, count, alignment_pages, 0);
   return grant;
+}
+
+void gc__large_adopt(struct gc__heap *heap, uint32_t first, struct gc__run run) {
+  run.stamp = heap->stamp;
+  run.state = GC__RUN_LARGE;
+  heap->space.runs[first] = run;
+  heap->space.live[(size_t)first * GC__PAGE_GRANULES] = 0;
+  claim_pages(heap, first, first, run.page_count);
+  link_large(heap, first);
 }
 
 char *gc__large_take(struct gc__heap *heap, size_t bytes, size_t alignment, enum gc__kind kind, unsigned layout,
@@ -57,18 +68,14 @@ char *gc__large_take(struct gc__heap *heap, size_t bytes, size_t alignment, enum
   if (bytes > heap->space.reserved_bytes || alignment_pages > most) return NULL;
   uint32_t count = (uint32_t)(gc__large_bytes(bytes) / GC__PAGE_BYTES);
   gc__lock_take(&heap->lock);
-  struct gc__page_grant grant = find_pages(heap, count, (uint32_t)alignment_pages);
+  struct gc__page_grant grant = gc__large_find_pages(heap, count, (uint32_t)alignment_pages);
   if (grant.first != GC__NONE) {
-    heap->space.runs[grant.first] = (struct gc__run){.page_count = count,
-                                                     .stamp = heap->stamp,
-                                                     .state = GC__RUN_LARGE,
-                                                     .kind = (uint8_t)kind,
-                                                     .alignment_log2 = (uint8_t)gc__highest_bit(alignment),
-                                                     .layout = (uint16_t)layout};
-    heap->space.live[(size_t)grant.first * GC__PAGE_GRANULES] = 0;
-    claim_pages(heap, grant.first, grant.first, count);
     gc__log_welcome(heap, grant.first, count);
-    link_large(heap, grant.first);
+    gc__large_adopt(heap, grant.first,
+                    (struct gc__run){.page_count = count,
+                                     .kind = (uint8_t)kind,
+                                     .alignment_log2 = (uint8_t)gc__highest_bit(alignment),
+                                     .layout = (uint16_t)layout});
   }
   gc__lock_give(&heap->lock);
   if (grant.first == GC__NONE) return NULL;
@@ -128,5 +135,6 @@ void gc__large_release(struct gc__heap *heap, uint32_t first) {
   run->state = GC__RUN_NONE;
   heap->space.live[(size_t)first * GC__PAGE_GRANULES] = 0; /* [space.live]: the page may be inside a cell next */
   disclaim_pages(heap, first, count);
-  gc__pages_give(&heap->pages, first, count);
+  if (run->is_guarded || run->is_closed) gc__guard_end(heap, first);
+  else gc__pages_give(&heap->pages, first, count);
 }

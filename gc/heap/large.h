@@ -14,6 +14,11 @@ static inline size_t gc__large_bytes(size_t bytes) {
 char *gc__large_take(struct gc__heap *heap, size_t bytes, size_t alignment, enum gc__kind kind, unsigned layout,
                      bool *is_clean);
 
+/* The two halves of that, for guarded objects (heap/guard.h): finds pages, and makes pages that were taken a large
+ * object by these facts. Lock held. */
+struct gc__page_grant gc__large_find_pages(struct gc__heap *heap, uint32_t count, uint32_t alignment_pages);
+void gc__large_adopt(struct gc__heap *heap, uint32_t first, struct gc__run run);
+
 /* Lengthens or shortens the object in place to bytes, rounded up to pages. False: it stays as it was. Bytes that were
  * not in its run before are zero afterwards. */
 bool gc__large_resize(struct gc__heap *heap, uint32_t first, size_t bytes);

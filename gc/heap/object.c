@@ -26,7 +26,7 @@ struct gc__place gc__object_find(const struct gc__heap *heap, const void *addres
 
 size_t gc__object_start(const struct gc__heap *heap, const void *address) {
   struct gc__place place = gc__object_find(heap, address);
-  bool is_start = !gc__place_is_none(place) && gc__space_address(&heap->space, place.granule) == address;
+  bool is_start = !gc__place_is_none(place) && gc__heap_address(heap, place.granule) == address;
   return is_start ? place.granule : SIZE_MAX;
 }
 
@@ -44,7 +44,7 @@ static bool is_trivial(const struct gc__heap *heap, const struct gc__place *plac
 
 /* An old object that is counted, or counts others, keeps its cell: words elsewhere still name it, and what it counts is
  * taken back by the next stop only. What the program loaded from it just before may be on a stack and nowhere else, and
- * is pinned by that stop. False: it was no object any more. */
+ * is pinned by that stop: note_freed, unless it is gone at once. False: it was no object any more. */
 static bool free_old(struct gc__heap *heap, const struct gc__place *place, bool *is_gone) {
   uint8_t *live = &heap->space.live[place->granule], byte;
   do {
@@ -52,29 +52,30 @@ static bool free_old(struct gc__heap *heap, const struct gc__place *place, bool 
     if (!gc__count_is_live(byte)) return false;
     *is_gone = is_trivial(heap, place, byte);
   } while (!gc__byte_swap_if(live, byte, *is_gone ? 0 : (uint8_t)(byte | GC__STATE_FREED)));
-  if (*is_gone) {
-    gc__word_add(&heap->counts.old_bytes, -place->bytes);
-    return true;
-  }
-  gc__lock_take(&heap->lock);
-  gc__page_set_add(&heap->counts.sets[GC__SET_FREED], place->granule);
-  gc__lock_give(&heap->lock);
+  if (*is_gone) gc__word_add(&heap->counts.old_bytes, -place->bytes);
   return true;
+}
+
+/* Lock held. */
+static void note_freed(struct gc__heap *heap, const struct gc__place *place) {
+  gc__page_set_add(&heap->counts.sets[GC__SET_FREED], place->granule);
 }
 
 /* ---- Freeing ---- */
 
+/* The lock is held all the time: a sweeper that saw the byte of an object that is gone would release it, too. */
 static bool free_large(struct gc__heap *heap, struct gc__local *local, struct gc__place place) {
   uint32_t first = (uint32_t)(place.granule / GC__PAGE_GRANULES);
   bool is_gone = true;
-  if (gc__heap_has_counts(heap) && gc__heap_is_old(heap, place.granule) && !free_old(heap, &place, &is_gone))
-    return false;
-  if (!is_gone) return true;
   gc__lock_take(&heap->lock);
-  bool is_ours = heap->space.runs[first].state == GC__RUN_LARGE;
-  if (is_ours) gc__large_release(heap, first);
+  gc__guard_check_freed(heap, first);
+  bool is_counted = gc__heap_has_counts(heap) && gc__heap_is_old(heap, place.granule);
+  bool is_ours = is_counted ? free_old(heap, &place, &is_gone) : heap->space.runs[first].state == GC__RUN_LARGE;
+  if (is_ours) gc__guard_close_freed(heap, first);
+  if (is_ours && is_gone) gc__large_release(heap, first);
+  if (is_ours && !is_gone) note_freed(heap, &place);
   gc__lock_give(&heap->lock);
-  if (is_ours) local->unreported_bytes -= place.bytes;
+  if (is_ours && is_gone) local->unreported_bytes -= place.bytes;
   return is_ours;
 }
 
@@ -87,7 +88,12 @@ static bool free_cell(struct gc__heap *heap, struct gc__local *local, struct gc_
   bool is_gone = true;
   if (gc__heap_has_counts(heap) && gc__heap_is_old(heap, place.granule)) {
     if (!free_old(heap, &place, &is_gone)) return false;
-    if (!is_gone) return true;
+    if (!is_gone) {
+      gc__lock_take(&heap->lock);
+      note_freed(heap, &place);
+      gc__lock_give(&heap->lock);
+      return true;
+    }
   } else if (gc__byte_peek(live) == heap->epoch && !gc__heap_has_counts(heap)) {
     if (!gc__byte_swap_if(live, heap->epoch, 0)) return false;
   } else if (!is_stamped || !gc__block_clear_young_cell(heap, place.granule)) {
@@ -100,7 +106,7 @@ static bool free_cell(struct gc__heap *heap, struct gc__local *local, struct gc_
 
 bool gc__object_free(struct gc__heap *heap, struct gc__local *local, const void *address) {
   struct gc__place place = gc__object_find(heap, address);
-  if (gc__place_is_none(place) || gc__space_address(&heap->space, place.granule) != address) return false;
+  if (gc__place_is_none(place) || gc__heap_address(heap, place.granule) != address) return false;
   bool done = place.is_large ? free_large(heap, local, place) : free_cell(heap, local, place);
   if (done) gc__word_poke(&local->freed_bytes, local->freed_bytes + place.bytes);
   return done;

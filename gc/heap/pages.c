@@ -225,8 +225,10 @@ bool gc__pages_grow(struct gc__pages *pages, uint32_t count, uint32_t alignment_
 
 /* ---- Returning memory to the system ---- */
 
-/* Discards the dirty pages of a free run, at most that many; how many it were. */
-static size_t discard_in_run(struct gc__pages *pages, uint32_t first, uint32_t count, size_t most) {
+/* Discards the dirty ones of these pages, at most that many; how many it were. counts: their shadow goes, too; NULL: it
+ * stays. */
+static size_t discard_dirty(struct gc__pages *pages, uint32_t first, uint32_t count, size_t most,
+                            struct gc__counts *counts) {
   struct gc__space *space = pages->space;
   size_t end = (size_t)first + count, done = 0;
   for (size_t page = first; page < end && done < most;) {
@@ -236,14 +238,23 @@ static size_t discard_in_run(struct gc__pages *pages, uint32_t first, uint32_t c
     if (stop == page) break;
     if (!gc__os_discard((char *)space->base + page * GC__PAGE_BYTES, (stop - page) * GC__PAGE_BYTES)) break;
     set_dirty(space, (uint32_t)page, (uint32_t)(stop - page), false);
-    if (space->counts) gc__shadow_discard(&space->counts->shadow, page, stop - page);
+    if (counts) gc__shadow_discard(&counts->shadow, page, stop - page);
     done += stop - page;
     page = stop;
   }
-  pages->dirty_free_pages -= done;
-  if (pages->idle_pages > pages->dirty_free_pages) pages->idle_pages = pages->dirty_free_pages;
   gc__budget_give(space->budget, done * GC__PAGE_BYTES);
   return done;
+}
+
+static size_t discard_in_run(struct gc__pages *pages, uint32_t first, uint32_t count, size_t most) {
+  size_t done = discard_dirty(pages, first, count, most, pages->space->counts);
+  pages->dirty_free_pages -= done;
+  if (pages->idle_pages > pages->dirty_free_pages) pages->idle_pages = pages->dirty_free_pages;
+  return done;
+}
+
+void gc__pages_drop(struct gc__pages *pages, uint32_t first, uint32_t count) {
+  (void)discard_dirty(pages, first, count, count, NULL);
 }
 
 size_t gc__pages_discard(struct gc__pages *pages, size_t count) {

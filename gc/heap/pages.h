@@ -43,6 +43,10 @@ struct gc__page_grant gc__pages_take(struct gc__pages *pages, uint32_t count, ui
 /* Frees pages that were taken; their run_heads are 0. */
 void gc__pages_give(struct gc__pages *pages, uint32_t first, uint32_t count);
 
+/* Gives the memory of pages that are taken, and stay so, back to the system: they are clean, and are charged no more.
+ */
+void gc__pages_drop(struct gc__pages *pages, uint32_t first, uint32_t count);
+
 /* Lengthens the span so that its end is a free run in which that many pages fit at that alignment. */
 bool gc__pages_grow(struct gc__pages *pages, uint32_t count, uint32_t alignment_pages);
 

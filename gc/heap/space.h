@@ -71,8 +71,13 @@ struct gc__run {
   uint16_t stamp;        /* of a large object: the stop before which it was made */
   uint8_t state, kind;
   uint8_t alignment_log2;
-  bool is_pool;    /* of a large object: the program has it as a part of a pool */
-  uint16_t layout; /* of a typed object */
+  bool is_pool : 1;    /* of a large object: the program has it as a part of a pool */
+  bool is_guarded : 1; /* has a record: heap/guard.h */
+  bool is_closed : 1;  /* was freed by hand and is inaccessible: likewise */
+  union {
+    uint16_t layout; /* of a typed object */
+    uint16_t guard;  /* of a guarded one: the number of its record */
+  };
 };
 
 struct gc__counts;
@@ -159,6 +164,18 @@ static GC__INLINE size_t gc__space_granule_of(const struct gc__space *space, siz
   if (!(entry.shape & GC__SHAPE_PAGES)) return SIZE_MAX;
   uint32_t head = space->run_heads[offset >> GC__PAGE_LOG2];
   return head ? (size_t)(head - 1) * GC__PAGE_GRANULES : SIZE_MAX;
+}
+
+/* Whether the object that starts at this granule, as gc__space_granule_of found it, is a guarded one. */
+static inline bool gc__space_is_guarded(const struct gc__space *space, size_t granule) {
+  bool is_run = gc__entry_at(space, granule / GC__BLOCK_GRANULES).shape & GC__SHAPE_PAGES;
+  return is_run && space->runs[granule / GC__PAGE_GRANULES].is_guarded;
+}
+
+/* Whether a word with this offset names the object that starts at this granule where words that point inside objects do
+ * not count. A guarded object begins inside its run, and any word into that will do. */
+static inline bool gc__space_is_start(const struct gc__space *space, size_t granule, size_t offset) {
+  return offset == granule * GC__GRANULE_BYTES || gc__space_is_guarded(space, granule);
 }
 
 struct gc__place gc__space_place(const struct gc__space *space, size_t offset);

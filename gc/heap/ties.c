@@ -307,7 +307,7 @@ bool gc__ties_move(struct gc__heap *heap, size_t from, size_t to) {
     struct gc__tie *tie = gc__tie_at(ties, number);
     if (tie->kind == GC__TIE_WEAK) {
       char *weak = gc__space_address(&heap->space, gc__tie_at(ties, tie->link)->granule);
-      gc__word_set((volatile size_t *)(void *)weak, (size_t)gc__space_address(&heap->space, to));
+      gc__word_set((volatile size_t *)(void *)weak, (size_t)gc__heap_address(heap, to));
     }
     if (tie->kind == GC__TIE_QUEUED) leave_object_behind(ties, number);
     gc__tie_unhang(ties, number);

@@ -137,12 +137,13 @@ static void tell_pages(void *argument, struct gc__range range) {
   taking->fn(taking->argument, range);
 }
 
-/* Whether a page may belong to an old object with pointers. Those of leaves stay open: a take would arm them. */
+/* Whether a page may belong to an old object with pointers. Those of leaves stay open: a take would arm them; so would
+ * it those that are lent. */
 static bool is_page_scanned(const struct gc__space *space, size_t page) {
   if (!(gc__entry_at(space, page / GC__BLOCK_PAGES).shape & GC__SHAPE_PAGES)) return true;
   uint32_t head = space->run_heads[page];
   const struct gc__run *run = &space->runs[head ? head - 1 : page];
-  return head && run->state == GC__RUN_LARGE && run->kind != GC__KIND_LEAF;
+  return head && run->state == GC__RUN_LARGE && run->kind != GC__KIND_LEAF && !run->is_guarded && !run->is_closed;
 }
 
 /* The kernel is asked about a range in one call, and arms what it likes; protection is for pages that need it. */

@@ -37,6 +37,20 @@ bool gc__os_commit(void *start, size_t bytes);
 /* Drops the contents of committed pages; they stay usable and read as zero. False: they kept their contents. */
 bool gc__os_discard(void *start, size_t bytes);
 
+/* What the program may do with committed pages. */
+enum gc__access { GC__ACCESS_NONE, GC__ACCESS_READ, GC__ACCESS_WRITE };
+
+/* False: refused (the limit of mappings), and nothing has changed. */
+bool gc__os_protect(void *start, size_t bytes, enum gc__access access);
+
+/* Makes committed pages inaccessible, as a mapping of their own: the system does not join them with neighbours that are
+ * inaccessible as well, so that giving either access again splits no mapping and needs none. */
+bool gc__os_close(void *start, size_t bytes);
+bool gc__os_reopen(void *start, size_t bytes); /* the opposite, to ACCESS_WRITE */
+
+/* How many mappings the system grants this process. */
+size_t gc__os_mappings_most(void);
+
 /* Asks for huge pages where the range has whole ones. A wish: nothing depends on it. */
 void gc__os_prefer_huge(void *start, size_t bytes);
 

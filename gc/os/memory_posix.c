@@ -4,6 +4,7 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -70,6 +71,54 @@ bool gc__os_commit(void *start, size_t bytes) {
  * system counts as ours, at once. */
 bool gc__os_discard(void *start, size_t bytes) {
   return madvise(start, bytes, MADV_DONTNEED) == 0;
+}
+
+static int protection_of(enum gc__access access) {
+  switch (access) {
+  case GC__ACCESS_NONE:
+    return PROT_NONE;
+  case GC__ACCESS_READ:
+    return PROT_READ;
+  case GC__ACCESS_WRITE:
+    break;
+  }
+  return PROT_READ | PROT_WRITE;
+}
+
+bool gc__os_protect(void *start, size_t bytes, enum gc__access access) {
+  return !shall_fail() && mprotect(start, bytes, protection_of(access)) == 0;
+}
+
+#if !defined(MADV_DONTDUMP) || !defined(MADV_DODUMP)
+#define MADV_DONTDUMP MADV_NORMAL
+#define MADV_DODUMP   MADV_NORMAL
+#endif
+
+/* Mappings with different wishes for core dumps are never joined. A wish that is not granted costs a mapping more. */
+bool gc__os_close(void *start, size_t bytes) {
+  if (!gc__os_protect(start, bytes, GC__ACCESS_NONE)) return false;
+  (void)madvise(start, bytes, MADV_DONTDUMP);
+  return true;
+}
+
+bool gc__os_reopen(void *start, size_t bytes) {
+  if (!gc__os_protect(start, bytes, GC__ACCESS_WRITE)) return false;
+  (void)madvise(start, bytes, MADV_DODUMP);
+  return true;
+}
+
+#define DEFAULT_MAPPINGS 65530
+
+size_t gc__os_mappings_most(void) {
+  char text[32];
+  int file = open("/proc/sys/vm/max_map_count", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return DEFAULT_MAPPINGS;
+  ssize_t length = read(file, text, sizeof text);
+  close(file);
+  size_t most = 0;
+  for (ssize_t i = 0; i < length && text[i] >= '0' && text[i] <= '9' && most < SIZE_MAX / 16; i++)
+    most = 10 * most + (size_t)(text[i] - '0');
+  return most > 0 ? most : DEFAULT_MAPPINGS;
 }
 
 void gc__os_prefer_huge(void *start, size_t bytes) {

@@ -8,23 +8,54 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define LINE_BYTES 512
+void gc__line_begin(struct gc__line *line) {
+  line->length = 0;
+  gc__line_add(line, "trefoil: ");
+}
 
-static void write_line(const char *format, va_list arguments) {
-  static const char prefix[] = "trefoil: ";
-  char line[LINE_BYTES];
+/* The last byte stays free for the end of the line. */
+void gc__line_add(struct gc__line *line, const char *words) {
+  while (*words && line->length < sizeof line->text - 1) line->text[line->length++] = *words++;
+}
+
+static void add_digits(struct gc__line *line, size_t number, unsigned base) {
+  char digits[24];
+  size_t at = sizeof digits - 1;
+  digits[at] = '\0';
+  do digits[--at] = "0123456789abcdef"[number % base];
+  while (number /= base);
+  gc__line_add(line, digits + at);
+}
+
+void gc__line_add_number(struct gc__line *line, size_t number) {
+  add_digits(line, number, 10);
+}
+
+void gc__line_add_address(struct gc__line *line, uintptr_t address) {
+  gc__line_add(line, "0x");
+  add_digits(line, address, 16);
+}
+
+void gc__line_write(struct gc__line *line) {
   int saved = errno;
-  size_t length = sizeof prefix - 1;
-  for (size_t i = 0; i < length; i++) line[i] = prefix[i];
-  int more = vsnprintf(line + length, sizeof line - length - 1, format, arguments);
-  if (more > 0) length += (size_t)more < sizeof line - length - 1 ? (size_t)more : sizeof line - length - 2;
-  line[length++] = '\n';
-  for (size_t done = 0; done < length;) {
-    ssize_t n = write(STDERR_FILENO, line + done, length - done);
+  line->text[line->length++] = '\n';
+  for (size_t done = 0; done < line->length;) {
+    ssize_t n = write(STDERR_FILENO, line->text + done, line->length - done);
     if (n < 0 && errno != EINTR) break;
     if (n > 0) done += (size_t)n;
   }
   errno = saved;
+}
+
+static void write_line(const char *format, va_list arguments) {
+  struct gc__line line;
+  int saved = errno;
+  gc__line_begin(&line);
+  size_t room = sizeof line.text - 1 - line.length;
+  int more = vsnprintf(line.text + line.length, room, format, arguments);
+  if (more > 0) line.length += (size_t)more < room ? (size_t)more : room - 1;
+  errno = saved;
+  gc__line_write(&line);
 }
 
 void gc__report(const char *format, ...) {

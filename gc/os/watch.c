@@ -107,6 +107,14 @@ void gc__watch_open_pages(struct gc__watch *watch, struct gc__range range) {
   if (watch->source && range.start < range.end) watch->source->open_pages(watch, range);
 }
 
+void gc__watch_lend(struct gc__watch *watch, struct gc__range range) {
+  if (watch->source && watch->source->lend && range.start < range.end) watch->source->lend(watch, range);
+}
+
+void gc__watch_return(struct gc__watch *watch, struct gc__range range) {
+  if (watch->source && watch->source->take_back && range.start < range.end) watch->source->take_back(watch, range);
+}
+
 void gc__watch_take(struct gc__watch *watch, struct gc__range range, void (*fn)(void *, struct gc__range),
                     void *argument) {
   if (range.start >= range.end) return;

@@ -12,6 +12,10 @@
  *          fails with EFAULT, and a thread that writes to one while it blocks SIGSEGV is killed: for programs that
  *          know. One watch at a time.
  *
+ * Pages may be lent to somebody who protects them himself, and counts them as written (heap/guard.h). [watch.lent]
+ * Nothing here changes the protection of lent pages. For KERNEL that is nothing: arming changes no protection, and
+ * protection changes nothing that is armed.
+ *
  * Dropping the contents of armed pages (gc__os_discard) is no write, and a take may or may not report it. Committing
  * armed pages again (gc__os_commit) would undo what PROTECT did: do it to pages that were not added yet.
  *
@@ -44,6 +48,7 @@ struct gc__watch {
   volatile size_t page_count;   /* pages that have a state: set after the states are there */
   volatile size_t edge_count;   /* places where armed pages meet others: about the mappings that they cost */
   volatile unsigned is_inexact; /* the handler met the limit: count the edges again at the next stop */
+  volatile unsigned openers;    /* threads that are opening pages right now */
   size_t edge_limit;
 };
 
@@ -69,6 +74,11 @@ void gc__watch_arm(struct gc__watch *watch, struct gc__range range);
 
 /* The opposite: all these pages count as written, and writing to them costs nothing. */
 void gc__watch_open_pages(struct gc__watch *watch, struct gc__range range);
+
+/* These pages, which were added, are readable and writable afterwards and lent ([watch.lent]), until they are readable
+ * and writable again and are returned. No take or arm of a lent page. One thread at a time; not in a stop. */
+void gc__watch_lend(struct gc__watch *watch, struct gc__range range);
+void gc__watch_return(struct gc__watch *watch, struct gc__range range);
 
 /* Calls fn for each longest run of open pages in the range, in the order of addresses, armed before fn sees it: what a
  * system call that is still going on writes meanwhile is then read by fn or reported by the next take. KERNEL: pages of

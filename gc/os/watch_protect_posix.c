@@ -16,34 +16,24 @@
  * states, and 2.4 us a lone written page, nearly all of it for the two mappings that go; arming memory for the first
  * time 22 ms a GiB, 0.4 on huge pages.
  */
-#include "os/stop.h"
 #include "os/watch_source.h"
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "os/fault.h"
 #include "os/report.h"
 #include "os/valgrind.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <ucontext.h>
-#include <unistd.h>
 
-/* TAKEN: armed, and to be reported by the take that is going on. What is not added is none of ours. */
+/* TAKEN: armed, and to be reported by the take that is going on. What is not added, or lent, is none of ours. */
 enum page_state { PAGE_NOT_ADDED, PAGE_OPEN, PAGE_ARMED, PAGE_TAKEN };
 
-#define DEFAULT_MAPPINGS 65530
-
-/* Handlers that were there before ours, or were installed over it. */
-#define EARLIER_MOST 8
-
-/* The one watch that the handler serves. */
-static struct gc__watch *volatile protecting;
-static struct sigaction earlier_actions[EARLIER_MOST]; /* changed with the world stopped */
-static size_t earlier_count;
+/* The one watch that the handler of faults serves. */
+static struct gc__watch *protecting;
 
 /* ---- States ---- */
 
@@ -142,11 +132,13 @@ static size_t end_of_added(struct gc__watch *watch, size_t page, size_t end) {
   return page;
 }
 
-/* Opens what was added of the span: [watch.order]. The neighbours are looked at before anything is noted: of two
- * threads that open two pages side by side both may count the edge that falls away, and never neither. False: some
- * pages are noted as open and are not writable. */
+/* Opens what was added of the span, as one of the openers: [watch.order]. The neighbours are looked at before anything
+ * is noted: of two threads that open two pages side by side both may count the edge that falls away, and never neither.
+ * False: some pages are noted as open and are not writable. */
 static bool open_span(struct gc__watch *watch, struct page_span span) {
   bool all = true;
+  gc__flag_add(&watch->openers, 1);
+  gc__full_barrier(); /* see lend_protected */
   size_t change = edges_when(watch, span, false) - count_edges(watch, span);
   for (size_t page = span.first; (page = skip_state(watch, page, span.end, PAGE_NOT_ADDED)) < span.end;) {
     struct page_span run = {page, end_of_added(watch, page, span.end)};
@@ -154,6 +146,7 @@ static bool open_span(struct gc__watch *watch, struct page_span span) {
     page = run.end;
   }
   gc__word_add(&watch->edge_count, change);
+  gc__flag_add(&watch->openers, (unsigned)-1);
   return all;
 }
 
@@ -176,87 +169,12 @@ static bool open_at_least(struct gc__watch *watch, struct page_span span) {
   return open_span(watch, (struct page_span){0, gc__word_get(&watch->page_count)});
 }
 
-/* ---- Faults that are not ours ---- */
-
-static _Thread_local struct {
-  const void *context;
-  uintptr_t frame;
-  size_t depth;
-} chained __attribute__((tls_model("initial-exec"))); /* what this thread handed on last */
-
-/* Whether a handler that was handed this fault has called ours again, because it found ours when it was installed: the
- * same context in a deeper frame. (A handler may leave by longjmp, so that nothing can be undone on the way out; the
- * next fault then has another context, or the same frame.) */
-static size_t find_chain_depth(const void *context, uintptr_t frame) {
-  return chained.context == context && frame < chained.frame ? chained.depth + 1 : 0;
-}
-
-/* The default action, after the handler returns: the faulting instruction runs again, and what was sent is sent anew.
- */
-static void die_of(int signal, const siginfo_t *info) {
-  struct sigaction action;
-  memset(&action, 0, sizeof action);
-  action.sa_handler = SIG_DFL;
-  sigaction(signal, &action, NULL);
-  if (info->si_code <= 0) raise(signal);
-}
-
-/* The signals that the handler would find blocked if the system had called it. The system stores the first word of a
- * set; what follows it in the context is something else. */
-static void restore_mask(int signal, const struct sigaction *action, const ucontext_t *context) {
-  sigset_t before, mask;
-  sigemptyset(&before);
-  memcpy(&before, &context->uc_sigmask, sizeof(uint64_t));
-  sigorset(&mask, &before, &action->sa_mask);
-  if (!(action->sa_flags & SA_NODEFER)) sigaddset(&mask, signal);
-  pthread_sigmask(SIG_SETMASK, &mask, NULL);
-}
-
-static void chain_fault(int signal, siginfo_t *info, void *context, uintptr_t frame) {
-  static const struct sigaction no_action = {.sa_flags = 0};
-  size_t depth = find_chain_depth(context, frame);
-  struct sigaction action = depth < earlier_count ? earlier_actions[earlier_count - 1 - depth] : no_action;
-  bool is_plain = !(action.sa_flags & SA_SIGINFO);
-  if (is_plain && action.sa_handler == SIG_IGN && info->si_code <= 0) return;
-  if (is_plain && (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN)) {
-    die_of(signal, info);
-    return;
-  }
-  if (action.sa_flags & (int)SA_RESETHAND) earlier_actions[earlier_count - 1 - depth] = no_action;
-  chained.context = context;
-  chained.frame = frame;
-  chained.depth = depth;
-  restore_mask(signal, &action, context);
-  if (is_plain) action.sa_handler(signal);
-  else action.sa_sigaction(signal, info, context);
-}
-
-/* ---- The handler ---- */
-
-#if defined(__x86_64__)
-static uintptr_t program_counter_of(const ucontext_t *context) {
-  return (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
-}
-#elif defined(__aarch64__)
-static uintptr_t program_counter_of(const ucontext_t *context) {
-  return (uintptr_t)context->uc_mcontext.pc;
-}
-#else
-static uintptr_t program_counter_of(const ucontext_t *context) {
-  return (uintptr_t)context->uc_mcontext.__gregs[REG_PC];
-}
-#endif
-
-#define INSTRUCTION_BYTES_MOST 16
-
-/* A jump into the heap faults there whether the page is open or not. */
-static bool is_jump_to(uintptr_t address, const ucontext_t *context) {
-  return address - program_counter_of(context) < INSTRUCTION_BYTES_MOST;
-}
+/* ---- Faults ---- */
 
 /* A page that is open already was opened by another thread after this one had faulted, and is perhaps not yet writable:
  * [watch.order]. Doing the same again is harmless, and lets this thread go on. */
-static bool open_fault(struct gc__watch *watch, uintptr_t address) {
+static bool open_fault(void *argument, uintptr_t address) {
+  struct gc__watch *watch = argument;
   if (address < watch->heap.start || address >= watch->heap.end) return false;
   size_t page = (address - watch->heap.start) / gc__os_page_bytes();
   if (page >= gc__word_get(&watch->page_count)) return false;
@@ -268,73 +186,7 @@ static bool open_fault(struct gc__watch *watch, uintptr_t address) {
   return false;
 }
 
-__attribute__((noinline, no_sanitize("address", "thread"))) static void handle_fault(int signal, siginfo_t *info,
-                                                                                     void *context) {
-  int saved = errno;
-  struct gc__watch *watch = protecting;
-  uintptr_t address = (uintptr_t)info->si_addr;
-  bool is_ours = watch && info->si_code == SEGV_ACCERR && !is_jump_to(address, context) && open_fault(watch, address);
-  errno = saved;
-  if (!is_ours) chain_fault(signal, info, context, (uintptr_t)__builtin_frame_address(0));
-  errno = saved;
-}
-
-static bool is_our_action(const struct sigaction *action) {
-  return (action->sa_flags & SA_SIGINFO) && action->sa_sigaction == handle_fault;
-}
-
-static bool is_same_action(const struct sigaction *a, const struct sigaction *b) {
-  return ((a->sa_flags ^ b->sa_flags) & SA_SIGINFO) == 0 && a->sa_handler == b->sa_handler;
-}
-
-/* Handlers are kept in the order in which they were installed, each one once; of too many the latest are kept. */
-static void push_action(const struct sigaction *action) {
-  size_t kept = 0;
-  for (size_t i = 0; i < earlier_count; i++)
-    if (!is_same_action(&earlier_actions[i], action)) earlier_actions[kept++] = earlier_actions[i];
-  if (kept == EARLIER_MOST) {
-    kept--;
-    memmove(&earlier_actions[0], &earlier_actions[1], kept * sizeof *earlier_actions);
-  }
-  earlier_actions[kept] = *action;
-  gc__stop_tidy_action(&earlier_actions[kept]);
-  earlier_count = kept + 1;
-}
-
-/* Also once the program has installed a handler over ours: that one is called for the faults that are not ours. */
-static bool install_handler(void) {
-  struct sigaction action, now;
-  if (sigaction(SIGSEGV, NULL, &now) != 0) return false;
-  if (is_our_action(&now)) return true;
-  push_action(&now);
-  memset(&action, 0, sizeof action);
-  action.sa_sigaction = handle_fault;
-  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
-  sigfillset(&action.sa_mask);
-  return sigaction(SIGSEGV, &action, NULL) == 0;
-}
-
-/* A handler that the program has installed over ours stays. */
-static void remove_handler(void) {
-  struct sigaction now;
-  if (sigaction(SIGSEGV, NULL, &now) == 0 && is_our_action(&now) && earlier_count > 0)
-    sigaction(SIGSEGV, &earlier_actions[earlier_count - 1], NULL);
-  earlier_count = 0;
-}
-
 /* ---- Opening and closing the watch ---- */
-
-static size_t mappings_most(void) {
-  char text[32];
-  int file = open("/proc/sys/vm/max_map_count", O_RDONLY | O_CLOEXEC);
-  if (file < 0) return DEFAULT_MAPPINGS;
-  ssize_t length = read(file, text, sizeof text);
-  close(file);
-  size_t most = 0;
-  for (ssize_t i = 0; i < length && text[i] >= '0' && text[i] <= '9' && most < SIZE_MAX / 16; i++)
-    most = 10 * most + (size_t)(text[i] - '0');
-  return most > 0 ? most : DEFAULT_MAPPINGS;
-}
 
 static bool blocks_faults(void) {
   sigset_t mask;
@@ -354,10 +206,11 @@ static int open_protection(struct gc__watch *watch, struct gc__budget *budget, c
   if ((*missing = find_obstacle())) return ENOTSUP;
   size_t pages = (watch->heap.end - watch->heap.start) / gc__os_page_bytes();
   if (!gc__region_open(&watch->states, budget, pages)) return ENOMEM;
-  watch->edge_limit = mappings_most() / 2;
-  protecting = watch;
-  if (install_handler()) return 0;
-  protecting = NULL;
+  watch->edge_limit = gc__os_mappings_most() / 2;
+  if (gc__fault_open_with(open_fault, watch)) {
+    protecting = watch;
+    return 0;
+  }
   gc__region_close(&watch->states);
   *missing = "no handler of SIGSEGV can be installed";
   return ENOTSUP;
@@ -365,7 +218,7 @@ static int open_protection(struct gc__watch *watch, struct gc__budget *budget, c
 
 static void close_protection(struct gc__watch *watch) {
   (void)open_span(watch, (struct page_span){0, watch->page_count});
-  remove_handler();
+  gc__fault_open_no_more();
   protecting = NULL;
   gc__region_close(&watch->states);
 }
@@ -407,7 +260,7 @@ static void arm_protected(struct gc__watch *watch, struct gc__range range) {
   int saved = errno;
   correct_edges(watch);
   size_t edges = count_edges(watch, span);
-  if (install_handler() && may_arm(watch, span, edges)) {
+  if (gc__fault_open_with(open_fault, watch) && may_arm(watch, span, edges)) {
     set_states(watch, span, PAGE_ARMED);
     (void)protect_span(watch, span, edges);
   }
@@ -419,6 +272,29 @@ static void open_protected(struct gc__watch *watch, struct gc__range range) {
   struct page_span span = span_of(watch, range);
   if (skip_state(watch, span.first, span.end, PAGE_OPEN) < span.end) (void)open_at_least(watch, span);
   errno = saved;
+}
+
+/* [watch.lent] An opener that looked at the states before makes the pages writable, and perhaps notes them as open,
+ * when it is too late: so this waits until there is none, and sees whether the states are what they were set to. An
+ * opener that comes later finds them: either it sees the state, or this one sees it. Handlers run to their end whatever
+ * happens, and nobody else waits for anything while he opens pages. */
+static void lend_protected(struct gc__watch *watch, struct gc__range range) {
+  int saved = errno;
+  struct page_span span = span_of(watch, range);
+  if (span.end > watch->page_count) span.end = watch->page_count;
+  if (span.first < span.end) (void)open_span(watch, span);
+  while (skip_state(watch, span.first, span.end, PAGE_NOT_ADDED) < span.end) {
+    set_states(watch, span, PAGE_NOT_ADDED);
+    gc__full_barrier();
+    while (gc__flag_get(&watch->openers)) gc__spin_hint();
+  }
+  errno = saved;
+}
+
+static void take_back_protected(struct gc__watch *watch, struct gc__range range) {
+  struct page_span span = span_of(watch, range);
+  if (span.end > watch->page_count) span.end = watch->page_count;
+  if (span.first < span.end) set_states(watch, span, PAGE_OPEN);
 }
 
 /* All open pages of the span become TAKEN. False: there were none. */
@@ -460,15 +336,16 @@ static void take_protected(struct gc__watch *watch, struct gc__range range, void
   int saved = errno;
   correct_edges(watch);
   size_t edges = count_edges(watch, span);
-  if (!install_handler() || !may_arm(watch, span, edges)) report_open(watch, span, fn, argument);
+  if (!gc__fault_open_with(open_fault, watch) || !may_arm(watch, span, edges)) report_open(watch, span, fn, argument);
   else if (mark_taken(watch, span) && !protect_span(watch, span, edges)) fn(argument, range);
   else report_taken(watch, span, fn, argument);
   errno = saved;
 }
 
-/* Protections and handlers are inherited; the states are memory like any other. */
+/* Protections and handlers are inherited; the states are memory like any other. Threads that were opening pages are
+ * not there any more. */
 static bool keep_protection(struct gc__watch *watch) {
-  (void)watch;
+  gc__flag_set(&watch->openers, 0);
   return true;
 }
 
@@ -479,6 +356,8 @@ const struct gc__watch_source gc__watch_protect = {
     .remove = remove_protected,
     .arm = arm_protected,
     .open_pages = open_protected,
+    .lend = lend_protected,
+    .take_back = take_back_protected,
     .take = take_protected,
     .after_fork = keep_protection,
     .takes_system_calls = false,

@@ -12,6 +12,8 @@ struct gc__watch_source {
   void (*remove)(struct gc__watch *watch, struct gc__range range);
   void (*arm)(struct gc__watch *watch, struct gc__range range);
   void (*open_pages)(struct gc__watch *watch, struct gc__range range);
+  void (*lend)(struct gc__watch *watch, struct gc__range range); /* NULL, and the next: nothing is to be done */
+  void (*take_back)(struct gc__watch *watch, struct gc__range range);
   void (*take)(struct gc__watch *watch, struct gc__range range, void (*fn)(void *, struct gc__range), void *argument);
   bool (*after_fork)(struct gc__watch *watch); /* false: nothing can be noticed any more; still to be closed */
   bool takes_system_calls;                     /* a system call may write into armed pages */

@@ -48,7 +48,8 @@ static void each_old_run(struct gc__collector *collector, uint32_t list, old_obj
   const struct gc__space *space = &collector->heap.space;
   for (uint32_t first = list; first != GC__NONE; first = space->runs[first].next) {
     size_t granule = (size_t)first * GC__PAGE_GRANULES;
-    if (space->runs[first].kind != GC__KIND_LEAF && gc__heap_is_old_object(&collector->heap, granule))
+    if (space->runs[first].kind == GC__KIND_LEAF || space->runs[first].is_guarded) continue; /* [guard.written] */
+    if (gc__heap_is_old_object(&collector->heap, granule))
       fn(collector, (struct old_object){granule, space->runs[first].page_count * GC__PAGE_BYTES, true});
   }
 }
@@ -103,7 +104,7 @@ static size_t target_of(const struct gc__collector *collector, size_t word) {
   if (offset >= space->span_bytes) return SIZE_MAX;
   size_t granule = gc__space_granule_of(space, offset);
   if (granule == SIZE_MAX || !gc__heap_is_given(&collector->heap, granule)) return SIZE_MAX;
-  bool is_inside = offset != granule * GC__GRANULE_BYTES;
+  bool is_inside = !gc__space_is_start(space, granule, offset);
   return is_inside && !collector->crew.trace.interior_in_heap ? SIZE_MAX : granule;
 }
 

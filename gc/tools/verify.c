@@ -69,6 +69,7 @@ static void verify_large_covered(const struct gc__heap *heap, uint32_t list) {
   for (uint32_t first = list; first != GC__NONE; first = heap->space.runs[first].next) {
     const struct gc__run *run = &heap->space.runs[first];
     if (run->kind == GC__KIND_LEAF || !gc__heap_is_old(heap, (size_t)first * GC__PAGE_GRANULES)) continue;
+    if (run->is_guarded) continue; /* [guard.written] */
     for (uint32_t page = first; page < first + run->page_count; page++)
       gc__verify(gc__log_is_tracked(&heap->space, page / GC__BLOCK_PAGES), "log.covered");
   }
@@ -97,6 +98,7 @@ void gc__verify_heap(struct gc__collector *collector) {
   verify_large(heap, heap->large);
   verify_large(heap, heap->root_large);
   gc__pages_verify(&heap->pages);
+  gc__guards_verify(&collector->heap);
   if (heap->log.is_on) {
     for (uint32_t block = 0; block < heap->space.span_bytes / GC__BLOCK_BYTES; block++) verify_covered(heap, block);
     verify_large_covered(heap, heap->large);
@@ -125,7 +127,7 @@ READS_ANYTHING static void verify_words(const struct gc__collector *collector, s
     if (offset >= space->span_bytes || !gc__heap_declares(heap, (uintptr_t)word - space->base)) continue;
     size_t target = gc__space_granule_of(space, offset);
     if (target == SIZE_MAX || space->live[target] == heap->epoch || !gc__heap_is_given(heap, target)) continue;
-    if (!collector->crew.trace.interior_in_heap && offset != target * GC__GRANULE_BYTES) continue;
+    if (!collector->crew.trace.interior_in_heap && !gc__space_is_start(space, target, offset)) continue;
     gc__verify(false, "gen.closed");
   }
 }

@@ -25,8 +25,7 @@ static void verify_tie(const struct gc__heap *heap, uint32_t number) {
     const struct gc__tie *handle = gc__tie_at(ties, tie->link);
     const char *weak = gc__space_address(&heap->space, handle->granule);
     gc__verify(handle->kind == GC__TIE_HANDLE && handle->link == number, "weak.handles");
-    gc__verify(*(const size_t *)(const void *)weak == (size_t)gc__space_address(&heap->space, tie->granule),
-               "weak.handles");
+    gc__verify(*(const size_t *)(const void *)weak == (size_t)gc__heap_address(heap, tie->granule), "weak.handles");
   }
   if (tie->kind == GC__TIE_ENTRY) gc__verify(gc__tie_at(ties, gc__tie_map(tie))->kind == GC__TIE_MAP, "ties.found");
 }

@@ -93,7 +93,10 @@ struct gc_options {
   bool interior_in_heap;        /* words in objects that point inside an object keep it (default true) */
   int stop_signal;              /* signal that stops threads; 0: SIGPWR. It must not be used by the program otherwise.
                                    Threads that block it cannot be stopped and are named on standard error */
-  unsigned guard_freed_percent; /* share of freed large objects that fault on use (ENOTSUP in this version) */
+  unsigned guard_freed_percent; /* TREFOIL_GUARD_FREED: share of the objects above 8 KiB that gc_free makes inaccessible,
+                                   so that a later use of one faults and is told (trefoil/protect.h); up to 100, 0: none.
+                                   They lose their memory at once. The last 1,024 that were freed are kept so, and at most
+                                   256 MiB of addresses or a quarter of the limit, whichever is less; the oldest go first */
 };
 
 /* Positional, so that C++ takes it: struct gc_options o = GC_OPTIONS_INIT; o.markers = 1; */

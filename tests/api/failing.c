@@ -6,6 +6,7 @@
  */
 #include "support.h"
 #include <sys/wait.h>
+#include <trefoil/protect.h>
 
 enum {
   RAN_THROUGH = 0,
@@ -75,6 +76,30 @@ static NOT_INLINED void try_kinds(void) {
   }
 }
 
+static NOT_INLINED void try_guards(void) {
+  struct node *guarded[8] = {NULL};
+  for (unsigned i = 0; i < 8; i++) {
+    struct node *node = guarded[i] = note(gc_alloc_guarded(i * 1000 + sizeof *node));
+    if (!node) continue;
+    *node = (struct node){note(gc_alloc(sizeof *node)), i};
+    if (node->next) node->next->number = 2 * i;
+    note_error(gc_protect(node, (enum gc_protection)(i % 3)));
+  }
+  gc_collect(GC_COLLECT_MINOR);
+  gc_collect(GC_COLLECT_FULL);
+  for (unsigned i = 0; i < 8; i++) {
+    struct node *node = guarded[i];
+    if (!node) continue;
+    int error = gc_protect(node, GC_PROTECT_READ_WRITE);
+    if (error && (error = gc_protect(node, GC_PROTECT_READ_WRITE))) broken("an object cannot be opened");
+    if (node->number != i || (node->next && node->next->number != 2 * i)) broken("a guarded object is damaged");
+    struct node *resized = note(gc_realloc(node, i * 1500 + sizeof *node));
+    if (resized ? resized->number != i : node->number != i) broken("resizing damages a guarded object");
+    gc_free(resized ? resized : node);
+  }
+  for (unsigned i = 0; i < 6; i++) gc_free(note(gc_alloc_leaf(20000)));
+}
+
 static void *extend_in_thread(void *unused) {
   (void)unused;
   struct node *mine = NULL;
@@ -105,6 +130,7 @@ static void run_everything(void *argument) {
   struct gc_options options = GC_OPTIONS_INIT;
   options.markers = 2;
   options.initial_bytes = 1 << 20;
+  options.guard_freed_percent = 100;
   int error = gc_init(&options);
   note_error(error);
   unsetenv("TREFOIL_FAIL_COMMIT"); /* each start reads it anew: the next one shall succeed */
@@ -114,6 +140,7 @@ static void run_everything(void *argument) {
   extend_list(20000, sizeof(struct node));
   gc_collect(GC_COLLECT_FULL);
   try_kinds();
+  try_guards();
   use_threads();
   extend_list(3000, 1000);
   check_list();

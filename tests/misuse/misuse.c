@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 #include <trefoil/pool.h>
+#include <trefoil/protect.h>
 #include <trefoil/weak.h>
 
 /* What a child tells its parent: the address that it is going to misuse, and the object that the line should name. */
@@ -305,6 +306,53 @@ START_TEST(misuse_of_pools) {
 }
 END_TEST
 
+/* ---- Guarded objects ---- */
+
+static char *told_guarded(size_t bytes, ptrdiff_t at) {
+  char *volatile object = gc_alloc_guarded(bytes); /* the compiler knows its size */
+  tell(object, object);
+  object[at] = 1;
+  return object;
+}
+
+static void free_overrun(void) { gc_free(told_guarded(100, 103)); }
+
+static void resize_underrun(void) { gc_keep(gc_realloc(told_guarded(96, -4), 10)); }
+
+static void collect_overrun(void) {
+  char *object = told_guarded(1, 1);
+  gc_collect(GC_COLLECT_FULL);
+  gc_keep(object);
+}
+
+static void free_guarded_twice(void) {
+  char *object = told_guarded(100, 0);
+  gc_free(object);
+  gc_free(object);
+}
+
+static void free_inside_guarded(void) { gc_free(told_guarded(100, 0) + 16); }
+
+static void free_before_guarded(void) {
+  char *object = told_guarded(96, 0);
+  told->object = object - 32;
+  gc_free(object - 32);
+}
+
+START_TEST(misuse_of_guarded_objects) {
+  check_line(free_overrun, "trefoil: gc_free: 0x%lx: the guarded object of 100 bytes was written 3 bytes past its end\n");
+  check_line(resize_underrun,
+             "trefoil: gc_realloc: 0x%lx: the guarded object of 96 bytes was written 4 bytes before its start\n");
+  check_line(collect_overrun,
+             "trefoil: full collection: 0x%lx: the guarded object of 1 bytes was written 0 bytes past its end\n");
+  check_line(free_guarded_twice, "trefoil: gc_free: 0x%lx: is freed already\n");
+  run_to_abort(free_inside_guarded);
+  ck_assert_ptr_nonnull(strstr(text, ": points 16 bytes into the object at 0x"));
+  run_to_abort(free_before_guarded);
+  ck_assert_ptr_nonnull(strstr(text, ": points 32 bytes before the object at 0x"));
+}
+END_TEST
+
 /* ---- Counters ---- */
 
 static void enable_without_disable(void) { gc_enable(); }
@@ -358,6 +406,7 @@ int main(void) {
   tcase_add_test(tests, free_of_an_object_from_before_shutdown);
   tcase_add_test(tests, calls_for_what_is_no_map);
   tcase_add_test(tests, misuse_of_pools);
+  tcase_add_test(tests, misuse_of_guarded_objects);
   tcase_add_test(tests, enable_without_a_disable);
   tcase_add_test(tests, good_use_says_nothing);
   return suite_end();

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <trefoil/gc.h>
+#include <trefoil/protect.h>
 
 enum { FIRST_STATIC = TABLE_ROOTS,
        FIRST_THREAD = FIRST_STATIC + STATIC_ROOTS,
@@ -98,6 +99,7 @@ static void *allocate(const struct entry *entry) {
   case KIND_LEAF: return gc_alloc_leaf(entry->bytes);
   case KIND_TYPED: return gc_alloc_typed(&layout, 1);
   case KIND_ALIGNED: return gc_alloc_aligned(entry->alignment, entry->bytes);
+  case KIND_GUARDED: return gc_alloc_guarded(entry->bytes);
   case KIND_ARRAY: return gc_alloc_array(entry->bytes / 8, 8);
   default: return gc_alloc_leaf_array(entry->bytes, 1);
   }
@@ -111,11 +113,15 @@ static unsigned links_that_fit(const struct entry *entry, unsigned wanted) {
   return wanted < words - 1 ? wanted : (unsigned)(words - 1);
 }
 
+/* One object in so many is guarded: the system has to grant mappings for all at a time. */
+enum { GUARDED_SHARE = 60 };
+
 /* The result is the object, which nothing else holds: the shadow knows it in hidden form only. NULL: no room. */
 static NOT_INLINED void *entry_new(struct world *world, int *index) {
   if (world->free_count == 0) return NULL;
   struct entry draft = {.number = world->next_number++, .alignment = 16, .value = -1};
-  draft.kind = choose(&world->chooser, KIND_COUNT);
+  draft.kind = choose(&world->chooser, KIND_COMMON);
+  if (choose(&world->chooser, GUARDED_SHARE) == 0) draft.kind = KIND_GUARDED;
   draft.bytes = choose_bytes(world);
   if (draft.kind == KIND_ARRAY) draft.bytes &= ~(size_t)7;
   if (draft.kind == KIND_ALIGNED) draft.alignment = (size_t)16 << choose(&world->chooser, 10);
@@ -308,6 +314,20 @@ static NOT_INLINED void do_resize_root_object(struct world *world) {
   world->object_roots = resized;
 }
 
+/* A guarded object is closed to the program for a collection, which looks into it all the same. */
+static NOT_INLINED void do_protect(struct world *world) {
+  int root = any_root(world);
+  for (int i = 0; i < ROOT_COUNT; i++, root = (root + 1) % ROOT_COUNT)
+    if (world->roots[root] >= 0 && world->entries[world->roots[root]].kind == KIND_GUARDED) break;
+  if (world->roots[root] < 0 || world->entries[world->roots[root]].kind != KIND_GUARDED) return;
+  const struct entry *entry = &world->entries[world->roots[root]];
+  enum gc_protection protection = choose(&world->chooser, 3) ? GC_PROTECT_NONE : GC_PROTECT_READ;
+  if (gc_protect(entry_address(entry), protection) != 0) fail(world, "object %d cannot be protected", world->roots[root]);
+  gc_collect(choose(&world->chooser, 8) ? GC_COLLECT_MINOR : GC_COLLECT_FULL);
+  if (gc_protect(entry_address(entry), GC_PROTECT_READ_WRITE) != 0) fail(world, "an object stays protected");
+  entry_check(world, entry);
+}
+
 static NOT_INLINED void do_garbage(struct world *world) {
   unsigned count = choose(&world->chooser, 256);
   size_t bytes = choose_bytes(world) % 10000;
@@ -374,10 +394,11 @@ static const struct operation {
     {"copy to a root", 90, do_copy_to_root},
     {"clear roots", 12, do_clear_roots},
     {"drop everything", 1, do_drop_everything},
-    {"check one", 36, do_check_one},
+    {"check one", 30, do_check_one},
     {"free", 50, do_free},
     {"resize", 50, do_resize},
     {"resize the root object", 2, do_resize_root_object},
+    {"protect", 6, do_protect},
     {"garbage", 10, do_garbage},
     {"young garbage", 4, do_young_garbage},
     {"old garbage", 2, do_old_garbage},

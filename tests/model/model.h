@@ -38,7 +38,7 @@ enum {
 };
 
 /* What an object was made by; it decides whether links are allowed and what gc_realloc must keep. */
-enum kind { KIND_SCANNED, KIND_LEAF, KIND_TYPED, KIND_ALIGNED, KIND_ARRAY, KIND_LEAF_ARRAY, KIND_COUNT };
+enum kind { KIND_SCANNED, KIND_LEAF, KIND_TYPED, KIND_ALIGNED, KIND_ARRAY, KIND_LEAF_ARRAY, KIND_COMMON, KIND_GUARDED = KIND_COMMON };
 
 struct entry {
   uintptr_t hidden_address; /* complement of the address; 0: the entry is unused */

@@ -13,7 +13,8 @@ static char text[4096]; /* what the last read wrote to standard error */
 
 static const char *const names[] = {"TREFOIL_MODE",    "TREFOIL_TRACKING", "TREFOIL_LIMIT",   "TREFOIL_INITIAL",
                                     "TREFOIL_NURSERY", "TREFOIL_GROWTH",   "TREFOIL_MARKERS", "TREFOIL_LOG",
-                                    "TREFOIL_STATS",   "TREFOIL_STRESS",   "TREFOIL_CHECK",   "TREFOIL_FAIL_COMMIT"};
+                                    "TREFOIL_STATS",   "TREFOIL_STRESS",   "TREFOIL_CHECK",   "TREFOIL_FAIL_COMMIT",
+                                    "TREFOIL_GUARD_FREED"};
 
 static void forget_environment(void) {
   for (unsigned i = 0; i < COUNT_OF(names); i++) unsetenv(names[i]);
@@ -124,7 +125,6 @@ START_TEST(values_out_of_range_are_refused) {
       REFUSAL(finalize, GC_FINALIZE_MANUAL + 1, EINVAL),
       REFUSAL(markers, 129, EINVAL),
       REFUSAL(guard_freed_percent, 101, EINVAL),
-      REFUSAL(guard_freed_percent, 1, ENOTSUP),
       REFUSAL(stop_signal, -1, EINVAL),
       REFUSAL(stop_signal, SIGKILL, EINVAL),
       REFUSAL(stop_signal, SIGSTOP, EINVAL),
@@ -217,6 +217,9 @@ START_TEST(counts_have_bounds) {
   ck_assert_uint_eq(settings.options.markers, 0);
   ck_assert_uint_eq(settings.options.growth_percent, 40);
   check_rejected("TREFOIL_GROWTH", "100001", "up to 100000", &options);
+  read_with("TREFOIL_GUARD_FREED", "30", &options);
+  ck_assert_uint_eq(settings.options.guard_freed_percent, 30);
+  check_rejected("TREFOIL_GUARD_FREED", "101", "a number of percent up to 100", &options);
   check_rejected("TREFOIL_MARKERS", "129", "a number of threads up to 128", &options);
   check_rejected("TREFOIL_MARKERS", "4294967297", "a number of threads up to 128", &options); /* wraps nothing */
 }

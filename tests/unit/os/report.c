@@ -48,6 +48,28 @@ START_TEST(a_closed_standard_error_is_survived) {
 }
 END_TEST
 
+START_TEST(lines_are_put_together_without_printf) {
+  char text[2048], expected[200];
+  struct gc__line line;
+  unit_capture_begin();
+  gc__line_begin(&line);
+  gc__line_add(&line, "at ");
+  gc__line_add_address(&line, 0x12abcdef);
+  gc__line_add(&line, ": ");
+  gc__line_add_number(&line, 0);
+  gc__line_add(&line, " ");
+  gc__line_add_number(&line, SIZE_MAX);
+  gc__line_write(&line);
+  gc__line_begin(&line);
+  for (int i = 0; i < 200; i++) gc__line_add(&line, "abcdef");
+  gc__line_write(&line);
+  unit_capture_end(text, sizeof text);
+  snprintf(expected, sizeof expected, "trefoil: at 0x12abcdef: 0 %zu\ntrefoil: abc", SIZE_MAX);
+  ck_assert_msg(strncmp(text, expected, strlen(expected)) == 0, "%s", text);
+  ck_assert_uint_eq(strlen(strchr(text, '\n') + 1), sizeof line.text);
+}
+END_TEST
+
 static void misuse(void *argument) {
   gc__misuse("%s: %p: went wrong", "gc_test", argument);
 }
@@ -82,5 +104,5 @@ START_TEST(checks_are_of_builds_with_checks) {
 }
 END_TEST
 
-UNIT_MAIN("os/report", a_line_has_a_prefix_and_one_newline, long_lines_are_cut, a_closed_standard_error_is_survived,
-          misuse_and_broken_invariants_abort, checks_are_of_builds_with_checks)
+UNIT_MAIN("os/report", a_line_has_a_prefix_and_one_newline, long_lines_are_cut, lines_are_put_together_without_printf,
+          a_closed_standard_error_is_survived, misuse_and_broken_invariants_abort, checks_are_of_builds_with_checks)

@@ -482,6 +482,29 @@ START_TEST(a_child_that_may_not_watch_reports_everything) {
 }
 END_TEST
 
+/* [watch.lent] costs the kernel's record nothing: it neither sees nor changes what pages are protected from. */
+START_TEST(protection_does_not_disturb_the_kernels_record) {
+  struct field field;
+  const char *missing = field_open(&field, GC__WATCH_KERNEL, 64);
+  if (missing) SKIP_TEST(missing);
+  char *at = field.start;
+  size_t bytes = field.page_bytes;
+  gc__watch_lend(&field.watch, field_range(&field, 10, 20));
+  ck_assert(gc__os_close(at + 10 * bytes, bytes) && gc__os_protect(at + 12 * bytes, 3 * bytes, GC__ACCESS_READ));
+  ck_assert(gc__os_protect(at + 16 * bytes, bytes, GC__ACCESS_NONE));
+  field_write(&field, 3, 0);
+  field_write(&field, 15, 0);
+  ck_assert(field_reports(&field, {3, 4}, {15, 16}));
+  ck_assert(field_reports_nothing(&field));
+  ck_assert(gc__os_reopen(at + 10 * bytes, bytes) && gc__os_protect(at + 12 * bytes, 5 * bytes, GC__ACCESS_WRITE));
+  gc__watch_return(&field.watch, field_range(&field, 10, 20));
+  ck_assert(field_reports_nothing(&field));
+  for (size_t page = 10; page < 17; page += 2) field_write(&field, page, 0);
+  ck_assert(field_reports(&field, {10, 11}, {12, 13}, {14, 15}, {16, 17}));
+  field_close(&field);
+}
+END_TEST
+
 UNIT_MAIN("os/watch", written_pages_are_reported_once_in_order, pages_are_opened_and_armed,
           a_take_leaves_what_it_was_not_asked_for, a_large_range_with_scattered_writes,
           huge_pages_are_watched_page_by_page, no_write_of_a_running_thread_is_lost,
@@ -489,4 +512,4 @@ UNIT_MAIN("os/watch", written_pages_are_reported_once_in_order, pages_are_opened
           system_calls_write_into_armed_pages, a_system_call_that_began_before_a_take_is_seen,
           ranges_that_are_added_one_by_one_are_one_mapping, static_segments_and_private_files_are_watched,
           descriptors_that_the_program_closes_lose_no_write, what_is_missing_is_named,
-          a_child_that_may_not_watch_reports_everything)
+          protection_does_not_disturb_the_kernels_record, a_child_that_may_not_watch_reports_everything)

@@ -3,11 +3,13 @@
 #include "watch_field.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -358,6 +360,107 @@ START_TEST(arming_stops_at_the_limit) {
 }
 END_TEST
 
+/* ---- Lent pages ---- */
+
+static bool can_read(const struct field *field, size_t page) {
+  int ends[2];
+  ck_assert_int_eq(pipe(ends), 0);
+  bool done = write(ends[1], field->start + page * field->page_bytes, 1) == 1;
+  close(ends[0]);
+  close(ends[1]);
+  return done;
+}
+
+static bool set_protection(const struct field *field, size_t first, size_t end, int protection) {
+  struct gc__range range = field_range(field, first, end);
+  return mprotect((void *)range.start, range.end - range.start, protection) == 0;
+}
+
+START_TEST(lent_pages_are_left_alone) {
+  struct field field;
+  OPEN_PROTECT(&field, 64);
+  gc__watch_lend(&field.watch, field_range(&field, 10, 14));
+  field_write(&field, 10, 0); /* without a fault, from now on */
+  ck_assert(set_protection(&field, 10, 14, PROT_NONE));
+  field_write(&field, 9, 0);
+  gc__watch_open_pages(&field.watch, field_range(&field, 0, 64));
+  for (size_t page = 20; page < 30; page += 2) gc__watch_arm(&field.watch, field_range(&field, page, page + 1));
+  field.watch.edge_limit = 1;
+  field_write(&field, 20, 0); /* opens everything that is its own */
+  ck_assert_uint_eq(field.watch.edge_count, 0);
+  for (size_t page = 10; page < 14; page++) ck_assert(!can_read(&field, page));
+  ck_assert(answer_is(field_take(&field, 0, 10), (struct run[]){{0, 10}}, 1));
+  ck_assert(set_protection(&field, 10, 14, PROT_READ | PROT_WRITE));
+  gc__watch_return(&field.watch, field_range(&field, 10, 14));
+  field.watch.edge_limit = 1000;
+  ck_assert(answer_is(field_take(&field, 0, 64), (struct run[]){{0, 64}}, 1));
+  ck_assert(field_reports_nothing(&field));
+  field_write(&field, 12, 0);
+  ck_assert(field_reports(&field, {12, 13}));
+  field_close(&field);
+}
+END_TEST
+
+/* A thread that is opening pages all the while, and notes the page as open at the end, having looked at it before. */
+static void *end_opening(void *argument) {
+  struct field *field = argument;
+  struct timespec some = {0, 50000000};
+  nanosleep(&some, NULL);
+  gc__byte_poke((volatile uint8_t *)field->watch.states.start + 3, 1);
+  gc__flag_add(&field->watch.openers, (unsigned)-1);
+  return NULL;
+}
+
+START_TEST(lending_waits_for_who_opens_pages) {
+  struct field field;
+  pthread_t thread;
+  OPEN_PROTECT(&field, 16);
+  gc__flag_set(&field.watch.openers, 1);
+  ck_assert_int_eq(pthread_create(&thread, NULL, end_opening, &field), 0);
+  gc__watch_lend(&field.watch, field_range(&field, 3, 4));
+  ck_assert_uint_eq(gc__flag_get(&field.watch.openers), 0);
+  pthread_join(thread, NULL);
+  ck_assert(set_protection(&field, 3, 4, PROT_NONE));
+  gc__watch_open_pages(&field.watch, field_range(&field, 0, 16));
+  ck_assert(!can_read(&field, 3));
+  ck_assert(set_protection(&field, 3, 4, PROT_READ | PROT_WRITE));
+  gc__watch_return(&field.watch, field_range(&field, 3, 4));
+  field_close(&field);
+}
+END_TEST
+
+static volatile unsigned shall_end;
+
+/* Every write opens all that is armed, beyond the limit of edges. */
+static void *write_all_the_time(void *argument) {
+  const struct field *field = argument;
+  for (size_t page = 16; !gc__flag_get(&shall_end); page = page == 63 ? 16 : page + 1) field_write(field, page, 0);
+  return NULL;
+}
+
+START_TEST(pages_are_lent_while_others_open_theirs) {
+  struct field field;
+  pthread_t threads[2];
+  OPEN_PROTECT(&field, 64);
+  field.watch.edge_limit = 1;
+  for (int i = 0; i < 2; i++) ck_assert_int_eq(pthread_create(&threads[i], NULL, write_all_the_time, &field), 0);
+  for (unsigned i = 0; i < unit_repetitions(400); i++) {
+    size_t page = i % 16;
+    gc__watch_arm(&field.watch, field_range(&field, 32, 64)); /* no stop is needed: nobody takes what it says */
+    gc__watch_lend(&field.watch, field_range(&field, page, page + 1));
+    require(set_protection(&field, page, page + 1, PROT_NONE));
+    for (int j = 0; j < 5; j++) sched_yield();
+    require(!can_read(&field, page));
+    require(set_protection(&field, page, page + 1, PROT_READ | PROT_WRITE));
+    gc__watch_return(&field.watch, field_range(&field, page, page + 1));
+  }
+  gc__flag_set(&shall_end, 1);
+  for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
+  field.watch.edge_limit = 1000;
+  field_close(&field);
+}
+END_TEST
+
 /* Takes every mapping that the process may have: alternating protections do not merge. */
 static char *exhaust_mappings(size_t page_bytes, size_t *bytes) {
   *bytes = page_bytes * 200000;
@@ -397,5 +500,6 @@ UNIT_MAIN("os/watch_protect", a_handler_that_was_there_before_gets_real_faults,
           a_handler_that_is_installed_later_gets_real_faults, a_handler_that_calls_ours_calls_the_one_below_it,
           without_a_handler_faults_kill, what_is_not_added_faults, an_ignored_signal_is_ignored_only_when_sent,
           errno_is_kept, refusals, system_calls_need_open_pages, handlers_of_other_signals_may_write,
-          lone_pages_beyond_the_limit_open_their_surroundings, arming_stops_at_the_limit,
+          lone_pages_beyond_the_limit_open_their_surroundings, arming_stops_at_the_limit, lent_pages_are_left_alone,
+          lending_waits_for_who_opens_pages, pages_are_lent_while_others_open_theirs,
           no_write_is_lost_when_the_system_refuses_mappings)

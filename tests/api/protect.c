@@ -272,8 +272,8 @@ static void open_and_check(unsigned i) {
 static NOT_INLINED void use_free_memory(void) {
   STAY_DEEP();
   for (unsigned i = 0; i < 12; i++) memset(gc_alloc_leaf(BALLAST_BYTES), 0xff, 4096);
-  for (unsigned i = 0; i < 3000; i++) memset(gc_alloc_leaf(sizeof(struct probe)), 0xff, sizeof(struct probe));
-  for (unsigned i = 0; i < 3000; i++) memset(gc_alloc(sizeof(struct probe)), 0xff, sizeof(struct probe));
+  for (unsigned i = 0; i < repetitions(3000); i++) memset(gc_alloc_leaf(sizeof(struct probe)), 0xff, sizeof(struct probe));
+  for (unsigned i = 0; i < repetitions(3000); i++) memset(gc_alloc(sizeof(struct probe)), 0xff, sizeof(struct probe));
 }
 
 static void collect_in_both_ways(void) {

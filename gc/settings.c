@@ -19,12 +19,13 @@ static int check_ranges(const struct gc_options *options) {
   if (options->markers > GC__MARKERS_MOST || options->guard_freed_percent > 100) return EINVAL;
   if (options->limit_bytes && options->initial_bytes > options->limit_bytes) return EINVAL;
   if (options->stop_signal < 0 || options->stop_signal > SIGRTMAX) return EINVAL;
+  if (options->swap_path && (!*options->swap_path || options->buffer)) return EINVAL;
   if (options->stop_signal == SIGKILL || options->stop_signal == SIGSTOP) return EINVAL;
   return 0;
 }
 
 static int check_supported(const struct gc_options *options) {
-  if (options->buffer || options->buffer_bytes || options->swap_path || options->guard_freed_percent) return ENOTSUP;
+  if (options->buffer || options->buffer_bytes || options->guard_freed_percent) return ENOTSUP;
   return 0;
 }
 
@@ -127,6 +128,15 @@ static void read_tracking(struct gc__settings *settings) {
                   : "auto, pages, protect, none (barrier is for programs that ask for it)");
 }
 
+static void read_swap(struct gc__settings *settings) {
+  const char *path = getenv("TREFOIL_SWAP");
+  if (path && *path) {
+    settings->options.swap_path = path;
+    settings->swap_is_wish = true;
+  }
+  read_size("TREFOIL_SWAP_BYTES", &settings->options.swap_bytes, SIZE_MAX, "a number of bytes, with K, M or G");
+}
+
 static void read_environment(struct gc__settings *settings) {
   static const char sizes[] = "a number of bytes, with K, M or G";
   struct gc_options *options = &settings->options;
@@ -135,6 +145,7 @@ static void read_environment(struct gc__settings *settings) {
   read_size("TREFOIL_LIMIT", &options->limit_bytes, SIZE_MAX, sizes);
   read_size("TREFOIL_INITIAL", &options->initial_bytes, SIZE_MAX, sizes);
   read_size("TREFOIL_NURSERY", &options->nursery_bytes, SIZE_MAX, sizes);
+  read_swap(settings);
   read_count("TREFOIL_GROWTH", &options->growth_percent, 100000, "a number of percent up to 100000");
   read_count("TREFOIL_MARKERS", &options->markers, GC__MARKERS_MOST,
              "a number of threads up to 128; 0: one a processor");

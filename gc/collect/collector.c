@@ -31,7 +31,9 @@ static void update_limit(struct gc__collector *collector) {
   if (!limit) {
     if (collector->limit_read_ns && now_ns - collector->limit_read_ns < LIMIT_READ_NS) return;
     collector->limit_read_ns = now_ns;
-    size_t used = gc__word_peek(&collector->budget->used_bytes), resident = gc__os_resident_bytes();
+    size_t used = gc__word_peek(&collector->budget->used_bytes), files, resident = gc__os_resident_bytes(&files);
+    size_t away = gc__word_peek(&collector->heap.swap.away_bytes); /* what of it lies in the page cache can be dropped */
+    resident -= files < away ? files : away;
     size_t rest = resident > used ? resident - used : 0;
     limit = gc__os_memory_limit_bytes();
     limit = limit > rest ? limit - rest : 0;
@@ -47,7 +49,10 @@ static void update_allowance(struct gc__collector *collector) {
   size_t room = limit > used ? limit - used : 0;
   size_t live = collector->last.live_bytes, table_bytes = gc__space_table_bytes(&collector->heap.space);
   size_t dirty = used > table_bytes ? used - table_bytes : 0;
-  if (dirty > live) room += dirty - live;
+  size_t away = gc__word_peek(&collector->heap.swap.away_bytes);
+  if (live > away && dirty > live - away) room += dirty - (live - away);
+  size_t more = gc__swapping_room_bytes(collector);
+  if (room < more) room = more;
   size_t attached = gc__word_peek(&collector->world.thread_count), threads = attached ? attached : 1;
   if (threads > collector->processors) threads = collector->processors;
   collector->mode->pace(collector, (unsigned)threads, room);
@@ -65,6 +70,12 @@ static int open_log(struct gc__collector *collector, struct gc__collector_settin
   return gc__log_open(&collector->heap, settings->has_cards, settings->watch, &settings->missing);
 }
 
+static int open_swap(struct gc__collector *collector, struct gc__collector_settings *settings) {
+  if (!settings->swap_path) return 0;
+  settings->swap_error = gc__swap_open(&collector->heap, settings->swap_path, settings->swap_bytes);
+  return settings->swap_error;
+}
+
 int gc__collector_open(struct gc__collector *collector, struct gc__budget *budget,
                        struct gc__collector_settings *settings) {
   *collector = (struct gc__collector){.budget = budget,
@@ -79,6 +90,9 @@ int gc__collector_open(struct gc__collector *collector, struct gc__budget *budge
   update_limit(collector);
   if (!gc__heap_open(&collector->heap, budget, settings->reserve_bytes, settings->initial_bytes)) goto no_heap;
   error = open_log(collector, settings);
+  if (error) goto no_roots;
+  error = ENOMEM;
+  error = open_swap(collector, settings);
   if (error) goto no_roots;
   error = ENOMEM;
   if (!gc__roots_open(&collector->roots, budget, settings->own_state)) goto no_roots;
@@ -301,6 +315,7 @@ static bool collect(struct gc__collector *collector, bool is_full) {
   while (is_ready && collector->number == number); /* roots were added meanwhile: once more, with room for them */
   if (is_ready) {
     gc__sweep_large(&collector->heap, collector->last.is_full);
+    gc__swapping_settle(collector);
     update_allowance(collector);
   }
   gc__world_leave(self);
@@ -360,6 +375,7 @@ void gc__collector_reset_counts(struct gc__collector *collector) {
   collector->count_minor = collector->count_full = 0;
   collector->objects_marked = collector->mark_ns = 0;
   collector->heap.log.written_pages = 0;
+  collector->swapping = (struct gc__swapping){.failed_ns = collector->swapping.failed_ns};
   memset(&collector->pauses_minor, 0, sizeof collector->pauses_minor);
   memset(&collector->pauses_full, 0, sizeof collector->pauses_full);
   gc__word_poke(&collector->heap.sweep.total_ns, 0);
@@ -388,12 +404,14 @@ static void open_gates(struct gc__collector *collector) {
 }
 
 void gc__collector_after_fork_in_parent(struct gc__collector *collector) {
+  gc__swap_after_fork(&collector->heap.swap);
   open_gates(collector);
 }
 
 void gc__collector_after_fork_in_child(struct gc__collector *collector) {
   gc__crew_after_fork(&collector->crew);
   gc__log_after_fork(&collector->heap);
+  gc__swap_after_fork(&collector->heap.swap);
   gc__world_after_fork(&collector->world);
   gc__flag_set(&threads_at_loader, 0);
   open_gates(collector);

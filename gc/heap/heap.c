@@ -62,8 +62,9 @@ bool gc__heap_keep_counts(struct gc__heap *heap) {
 void gc__heap_close(struct gc__heap *heap) {
   size_t heap_pages = 0;
   for (size_t word = 0; word < heap->space.span_bytes / GC__PAGE_BYTES / 64; word++)
-    heap_pages += gc__bit_count(heap->space.dirty_pages[word]);
+    heap_pages += gc__bit_count(gc__swap_charged_word(&heap->space, word));
   gc__budget_give(heap->budget, heap_pages * GC__PAGE_BYTES);
+  gc__swap_close(heap);
   gc__log_close(heap);
   gc__ties_close(&heap->ties);
   gc__layouts_close(&heap->layouts);
@@ -112,6 +113,7 @@ static void end_stop(struct gc__heap *heap, bool is_full) {
     gc__log_arm(heap);
   }
   next_stamp(heap);
+  heap->swap.turn++;
   size_t handed = gc__word_peek(&heap->handed_before_bytes) + gc__word_peek(&heap->handed_since_bytes);
   gc__word_poke(&heap->handed_before_bytes, is_full ? 0 : handed);
   gc__word_poke(&heap->handed_since_bytes, 0);

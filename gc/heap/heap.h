@@ -16,6 +16,7 @@
 #include "heap/liveness.h"
 #include "heap/pages.h"
 #include "heap/space.h"
+#include "heap/swap.h"
 #include "heap/ties.h"
 #include "heap/write_log.h"
 #include "os/lock.h"
@@ -55,6 +56,7 @@ struct gc__heap {
   uint32_t large, root_large;                                          /* lists of large objects */
   struct gc__sweep sweep;
   struct gc__log log;
+  struct gc__swap swap;
   size_t initial_bytes;                /* never given back to the system */
   volatile size_t handed_since_bytes;  /* to programs since the last collection, less what they freed */
   volatile size_t handed_before_bytes; /* between the last full collection and the last one */

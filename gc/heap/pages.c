@@ -2,6 +2,7 @@
 #include "heap/pages.h"
 #include "base/check.h"
 #include "heap/counts.h"
+#include "heap/swap.h"
 #include "os/report.h"
 
 #define EXACT_BINS   32u
@@ -54,6 +55,14 @@ static size_t count_dirty(const struct gc__space *space, uint32_t first, uint32_
   for (size_t word = first / 64; word * 64 < end; word++)
     dirty += gc__bit_count(space->dirty_pages[word] & gc__bits_of_range(word, first, end));
   return dirty;
+}
+
+/* Those of them that are charged to the budget. */
+static size_t count_charged(const struct gc__space *space, uint32_t first, uint32_t count) {
+  size_t end = (size_t)first + count, charged = 0;
+  for (size_t word = first / 64; word * 64 < end; word++)
+    charged += gc__bit_count(gc__swap_charged_word(space, word) & gc__bits_of_range(word, first, end));
+  return charged;
 }
 
 static void set_dirty(struct gc__space *space, uint32_t first, uint32_t count, bool dirty) {
@@ -138,15 +147,27 @@ static void cut(struct gc__pages *pages, uint32_t run_first, uint32_t first, uin
   pages->free_pages -= count;
 }
 
-/* Charges the clean ones of these free pages. Where the budget is short, other free pages lose their memory first. */
+/* What is handed out is not away any more; or it was, and is given back. */
+static void forget_away(struct gc__space *space, uint32_t first, uint32_t count, bool is_taken) {
+  size_t end = (size_t)first + count;
+  if (!space->swap) return;
+  for (size_t word = first / 64; word * 64 < end; word++) {
+    uint64_t bits = space->swap->away[word] & gc__bits_of_range(word, first, end);
+    if (is_taken) space->swap->away[word] &= ~bits;
+    else gc__word_add(&space->swap->away_bytes, -(gc__bit_count(bits) * GC__PAGE_BYTES));
+  }
+}
+
+/* Charges those of these free pages that are not charged yet. Where the budget is short, other free pages lose their memory first. */
 static bool charge(struct gc__pages *pages, uint32_t first, uint32_t count, size_t *dirty_pages) {
   for (bool again = false;; again = true) {
-    size_t dirty = count_dirty(pages->space, first, count);
-    if (gc__budget_take(pages->space->budget, (count - dirty) * GC__PAGE_BYTES)) {
+    size_t charged = count_charged(pages->space, first, count);
+    if (gc__budget_take(pages->space->budget, (count - charged) * GC__PAGE_BYTES)) {
+      *dirty_pages = count_dirty(pages->space, first, count);
       set_dirty(pages->space, first, count, true);
-      pages->dirty_free_pages -= dirty;
+      forget_away(pages->space, first, count, true);
+      pages->dirty_free_pages -= charged;
       if (pages->idle_pages > pages->dirty_free_pages) pages->idle_pages = pages->dirty_free_pages;
-      *dirty_pages = dirty;
       return true;
     }
     if (again || !gc__pages_discard(pages, count)) return false;
@@ -205,7 +226,8 @@ static void join_and_link(struct gc__pages *pages, uint32_t first, uint32_t coun
 }
 
 void gc__pages_give(struct gc__pages *pages, uint32_t first, uint32_t count) {
-  pages->dirty_free_pages += count_dirty(pages->space, first, count);
+  pages->dirty_free_pages += count_charged(pages->space, first, count);
+  forget_away(pages->space, first, count, false);
   join_and_link(pages, first, count);
 }
 
@@ -225,17 +247,33 @@ bool gc__pages_grow(struct gc__pages *pages, uint32_t count, uint32_t alignment_
 
 /* ---- Returning memory to the system ---- */
 
-/* Discards the dirty pages of a free run, at most that many; how many it were. */
+/* The pages lost their memory: they are clean, or away ([swap.free]). */
+static void note_discarded(struct gc__space *space, size_t first, size_t end) {
+  for (size_t page = first; page < end; page++) {
+    if (gc__swap_is_mapped(space->swap, page)) gc__bit_set(space->swap->away, page);
+    else space->dirty_pages[page / 64] &= ~((uint64_t)1 << page % 64);
+  }
+}
+
+static bool is_charged(const struct gc__space *space, size_t page) {
+  return gc__swap_charged_word(space, page / 64) >> page % 64 & 1;
+}
+
+/* Discards the charged pages of a free run, at most that many; how many it were. */
 static size_t discard_in_run(struct gc__pages *pages, uint32_t first, uint32_t count, size_t most) {
   struct gc__space *space = pages->space;
   size_t end = (size_t)first + count, done = 0;
   for (size_t page = first; page < end && done < most;) {
     page = gc__bit_next(space->dirty_pages, page, end);
+    if (page < end && !is_charged(space, page)) {
+      page++;
+      continue;
+    }
     size_t stop = page;
-    while (stop < end && stop - page < most - done && gc__bit_test(space->dirty_pages, stop)) stop++;
+    while (stop < end && stop - page < most - done && is_charged(space, stop)) stop++;
     if (stop == page) break;
     if (!gc__os_discard((char *)space->base + page * GC__PAGE_BYTES, (stop - page) * GC__PAGE_BYTES)) break;
-    set_dirty(space, (uint32_t)page, (uint32_t)(stop - page), false);
+    note_discarded(space, page, stop);
     if (space->counts) gc__shadow_discard(&space->counts->shadow, page, stop - page);
     done += stop - page;
     page = stop;
@@ -272,7 +310,7 @@ void gc__pages_verify(const struct gc__pages *pages) {
                  "pages.heads");
       gc__verify(free_run_before(pages, run) == GC__NONE && free_run_at(pages, run + count) == GC__NONE, "pages.whole");
       free_pages += count;
-      dirty += count_dirty(pages->space, run, count);
+      dirty += count_charged(pages->space, run, count);
     }
   gc__verify(free_pages == pages->free_pages && dirty == pages->dirty_free_pages, "pages.counts");
 }

@@ -6,7 +6,7 @@
  * none.
  *
  * Pages are dirty from the moment they are handed out until their contents are given back to the system; dirty pages
- * are what the heap has committed, and they are charged to the budget. Everything here runs under the heap's lock.
+ * are what the heap has committed, and they are charged to the budget, but for those in a file ([swap.away]). Everything here runs under the heap's lock.
  */
 #ifndef GC_HEAP_PAGES_H
 #define GC_HEAP_PAGES_H
@@ -22,7 +22,7 @@ struct gc__pages {
   struct gc__space *space;
   uint32_t bins[GC__RUN_BIN_COUNT]; /* first run of the list; GC__NONE: empty */
   uint64_t filled[(GC__RUN_BIN_COUNT + 63) / 64];
-  size_t free_pages, dirty_free_pages;
+  size_t free_pages, dirty_free_pages; /* the latter are charged: those that are away are not among them */
   size_t idle_pages; /* the least that dirty_free_pages was since gc__pages_discard_idle */
 };
 

@@ -1,6 +1,7 @@
 /* heap/space.c - see space.h. */
 #include "heap/space.h"
 #include "heap/counts.h"
+#include "heap/swap.h"
 
 /* Below this the heap keeps to normal pages, so that a small program stays small; above it, marking a random heap is
  * 19 % faster on huge pages, for 1 to 9 % more memory. */
@@ -106,6 +107,7 @@ bool gc__space_extend(struct gc__space *space, size_t bytes) {
   if (!commit_tables(space, (space->span_bytes + bytes) / GC__CHUNK_BYTES)) return false;
   char *start = (char *)space->base + space->span_bytes;
   if (space->counts && !gc__counts_extend(space->counts, space->span_bytes + bytes)) return false;
+  if (space->swap && !gc__swap_extend(space->swap, space->span_bytes + bytes)) return false;
   if (!gc__os_commit(start, bytes)) return false;
   if (space->span_bytes + bytes > HUGE_FROM_BYTES) {
     gc__os_prefer_huge(start, bytes);

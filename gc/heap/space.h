@@ -76,6 +76,7 @@ struct gc__run {
 };
 
 struct gc__counts;
+struct gc__swap;
 
 struct gc__space {
   uintptr_t base;
@@ -92,9 +93,10 @@ struct gc__space {
   uint32_t *open_blocks;              /* a block: room for the list of heap/write_log.h */
   uint8_t *cards, *card_blocks;       /* a card, a block: not 0: gc_write stored there. If has_cards */
   uint8_t *black_pages;               /* a page: the epoch in which a false root word hit it while it was free */
-  uint64_t *dirty_pages;              /* a bit a page: has memory behind it that may not be zero */
+  uint64_t *dirty_pages;              /* a bit a page: its contents may not be zero. Charged, unless [swap.away] */
   bool has_cards;
   struct gc__counts *counts; /* more tables, of a mode that counts, or NULL: heap/counts.h */
+  struct gc__swap *swap;     /* of a heap that can be moved to a file, or NULL: heap/swap.h */
   struct gc__budget *budget;
   struct gc__region tables[13]; /* the memory of the tables above, in their order */
 };

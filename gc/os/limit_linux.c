@@ -87,10 +87,19 @@ size_t gc__os_memory_limit_bytes(void) {
   return least;
 }
 
-size_t gc__os_resident_bytes(void) {
-  char text[128];
-  if (!read_text("/proc/self/statm", text, sizeof text)) return 0;
-  const char *second = strchr(text, ' ');
-  size_t pages = second ? parse_bytes(second + 1) : 0;
+/* The number after so many spaces, in pages. */
+static size_t read_pages(const char *text, unsigned spaces) {
+  for (; spaces && text; spaces--) {
+    text = strchr(text, ' ');
+    if (text) text++;
+  }
+  size_t pages = text ? parse_bytes(text) : 0;
   return pages == SIZE_MAX ? 0 : pages * gc__os_page_bytes();
+}
+
+size_t gc__os_resident_bytes(size_t *file_bytes) {
+  char text[128];
+  bool is_known = read_text("/proc/self/statm", text, sizeof text);
+  *file_bytes = is_known ? read_pages(text, 2) : 0;
+  return is_known ? read_pages(text, 1) : 0;
 }

@@ -20,6 +20,10 @@ void gc__budget_give(struct gc__budget *budget, size_t bytes) {
   gc__word_add(&budget->used_bytes, -bytes);
 }
 
+void gc__budget_charge(struct gc__budget *budget, size_t bytes) {
+  gc__word_add(&budget->used_bytes, bytes);
+}
+
 bool gc__region_open(struct gc__region *region, struct gc__budget *budget, size_t reserved_bytes) {
   reserved_bytes = gc__round_up(reserved_bytes, REGION_STEP_BYTES);
   char *start = gc__os_reserve(reserved_bytes, REGION_STEP_BYTES);

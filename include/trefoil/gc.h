@@ -86,8 +86,10 @@ struct gc_options {
                                    processor that the process may use */
   void *buffer;                 /* the whole heap inside this memory (ENOTSUP in this version) */
   size_t buffer_bytes;
-  const char *swap_path;        /* file for cold parts of the heap (ENOTSUP in this version) */
-  size_t swap_bytes;
+  const char *swap_path;        /* a directory, or a name that nothing has yet: cold parts of the heap go to a file there
+                                   that is unlinked at once (protect.h); limit_bytes then bounds what is in memory, tables
+                                   included. NULL: none. A file system in memory (tmpfs) gains nothing */
+  size_t swap_bytes;            /* of that file at most; 0: what its file system has free */
   enum gc_finalize finalize;
   bool finalize_at_shutdown;
   bool interior_in_heap;        /* words in objects that point inside an object keep it (default true) */

@@ -50,6 +50,10 @@ struct gc_stats {
   uint64_t young_objects;           /* that died before a collection saw them: freed without being touched */
   uint64_t stuck_objects;           /* whose count became too large to be kept, since the last full collection */
   uint64_t increments, decrements;  /* of counts */
+  /* With a swap file. */
+  uint64_t swapped_bytes;           /* of live_bytes, about: what is in the file and not in heap_bytes */
+  uint64_t swapped_out_bytes;       /* moved there in all */
+  uint64_t swap_stops, swap_stop_max_ns; /* stops that moved some of it, and the longest; none of the pauses above */
 };
 
 GC_PUBLIC void gc_stats(struct gc_stats *out);

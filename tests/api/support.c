@@ -41,7 +41,8 @@ unsigned repetitions(unsigned count) {
 void forget_environment(void) {
   static const char *const names[] = {
       "TREFOIL_MODE",    "TREFOIL_TRACKING", "TREFOIL_LIMIT", "TREFOIL_INITIAL", "TREFOIL_NURSERY", "TREFOIL_GROWTH",
-      "TREFOIL_MARKERS", "TREFOIL_LOG",      "TREFOIL_STATS", "TREFOIL_STRESS",  "TREFOIL_CHECK"};
+      "TREFOIL_MARKERS", "TREFOIL_LOG",      "TREFOIL_STATS", "TREFOIL_STRESS",  "TREFOIL_CHECK",
+      "TREFOIL_SWAP",    "TREFOIL_SWAP_BYTES"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) unsetenv(names[i]);
 }
 

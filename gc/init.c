@@ -159,6 +159,7 @@ static int start(const struct gc_options *options) {
     gc__barriers_open(&runtime->barriers, &runtime->collector);
   else if (settings->check_barriers)
     gc__report("TREFOIL_CHECK=barriers: only for programs that run with tracking barrier; nothing is checked");
+  runtime->collector.heap.swap.is_eager = settings->stress_swap;
   if (settings->stress_allocation) runtime->collector.heap.hand_out_bytes = 1;
   runtime->process_id = gc__os_process_id();
   gc__flag_set(&runtime->is_running, 1);

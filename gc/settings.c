@@ -83,19 +83,27 @@ static bool read_switch(const char *name, const char *word) {
   return false;
 }
 
-/* Words with commas between them. */
-static void read_checks(struct gc__settings *settings) {
-  const char *text = getenv("TREFOIL_CHECK"), *word = text;
-  bool heap = false, barriers = false;
+/* One of two words, or both with a comma between them. */
+static void read_words(const char *name, const char *const words[2], bool *const found[2], const char *accepted) {
+  const char *text = getenv(name), *word = text;
+  bool has[2] = {false, false};
   for (; word && *word; word += *word == ',') {
     size_t length = strcspn(word, ",");
-    if (length == 4 && !memcmp(word, "heap", length)) heap = true;
-    else if (length == 8 && !memcmp(word, "barriers", length)) barriers = true;
-    else return reject("TREFOIL_CHECK", text, "heap, barriers, or both with a comma between them");
+    unsigned i = 0;
+    while (i < 2 && (strlen(words[i]) != length || memcmp(word, words[i], length) != 0)) i++;
+    if (i == 2) return reject(name, text, accepted);
+    has[i] = true;
     word += length;
   }
-  settings->check_heap = heap;
-  settings->check_barriers = barriers;
+  for (unsigned i = 0; i < 2; i++) *found[i] = has[i];
+}
+
+static void read_checks(struct gc__settings *settings) {
+  static const char *const checks[] = {"heap", "barriers"}, *const stresses[] = {"alloc", "swap"};
+  read_words("TREFOIL_CHECK", checks, (bool *[]){&settings->check_heap, &settings->check_barriers},
+             "heap, barriers, or both with a comma between them");
+  read_words("TREFOIL_STRESS", stresses, (bool *[]){&settings->stress_allocation, &settings->stress_swap},
+             "alloc, swap, or both with a comma between them");
 }
 
 static void read_mode(struct gc_options *options) {
@@ -150,7 +158,6 @@ static void read_environment(struct gc__settings *settings) {
   read_count("TREFOIL_MARKERS", &options->markers, GC__MARKERS_MOST,
              "a number of threads up to 128; 0: one a processor");
   settings->log_collections = read_switch("TREFOIL_LOG", "gc");
-  settings->stress_allocation = read_switch("TREFOIL_STRESS", "alloc");
   read_checks(settings);
   settings->statistics_path = getenv("TREFOIL_STATS");
   if (settings->statistics_path && !*settings->statistics_path) settings->statistics_path = NULL;

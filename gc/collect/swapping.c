@@ -14,17 +14,19 @@ struct stop {
   const struct gc__swap_move *moves;
   unsigned count;
   size_t moved_bytes;
+  bool is_checked; /* TREFOIL_CHECK=heap */
 };
 
 static void finish_stopped(void *argument) {
   struct stop *stop = argument;
   for (unsigned i = 0; i < stop->count; i++) stop->moved_bytes += gc__swap_finish(stop->heap, &stop->moves[i]);
+  if (stop->is_checked) gc__swap_verify(stop->heap);
 }
 
 /* Collector lock held, in a section. */
 static size_t finish_moves(struct gc__collector *collector, const struct gc__swap_move *moves, unsigned count) {
   struct gc__swapping *swapping = &collector->swapping;
-  struct stop stop = {&collector->heap, moves, count, 0};
+  struct stop stop = {&collector->heap, moves, count, 0, collector->inspect_stopped != NULL};
   gc__lock_take(&collector->world.lock);
   uint64_t start_ns = gc__clock_ns();
   gc__world_stop(&collector->world, finish_stopped, &stop);

@@ -2,6 +2,7 @@
 #include "heap/swap.h"
 #include "base/check.h"
 #include "heap/block.h"
+#include "os/report.h"
 
 #include <errno.h>
 #include <string.h>
@@ -187,6 +188,7 @@ static bool is_block_quiet(const struct gc__heap *heap, uint32_t block) {
 }
 
 static bool is_quiet(const struct gc__heap *heap, uint32_t unit) {
+  if (heap->swap.is_eager) return true;
   for (uint32_t i = 0; i < GC__CHUNK_BLOCKS; i++)
     if (!is_block_quiet(heap, unit * (uint32_t)GC__CHUNK_BLOCKS + i)) return false;
   return true;
@@ -219,8 +221,9 @@ static uint64_t rank_unit(struct gc__heap *heap, uint32_t unit, bool is_urgent) 
   size_t first = unit * GC__CHUNK_WORDS;
   for (size_t word = 0; word < GC__CHUNK_WORDS; word++)
     taken[word] &= gc__swap_charged_word(&heap->space, first + word);
-  bool is_cold = age > 0;
-  if (!(is_cold || is_urgent) || count_bits(taken) < WORTH_PAGES) return UINT64_MAX;
+  bool is_cold = age > 0 || swap->is_eager;
+  size_t worth_pages = swap->is_eager ? 1 : WORTH_PAGES;
+  if (!(is_cold || is_urgent) || count_bits(taken) < worth_pages) return UINT64_MAX;
   uint64_t group = !is_cold ? 2 : !has_leaves_only(heap, unit);
   return (group << 32) + ((uint32_t)INT32_MAX - (uint32_t)age);
 }
@@ -457,4 +460,40 @@ void gc__swap_take_back(struct gc__heap *heap, bool is_full) {
     take_back_unit(heap, unit);
     gc__lock_give(&heap->lock);
   }
+}
+
+/* ---- Checks ---- */
+
+/* How many pages of a unit are taken and away. */
+static size_t verify_unit(const struct gc__heap *heap, uint32_t unit) {
+  const struct gc__swap *swap = &heap->swap;
+  const struct gc__swap_unit *facts = &swap->units[unit];
+  uint64_t taken[GC__CHUNK_WORDS];
+  size_t away = 0, away_taken = 0;
+  find_taken(heap, unit, taken);
+  for (size_t i = 0; i < GC__CHUNK_WORDS; i++) {
+    size_t word = unit * GC__CHUNK_WORDS + i;
+    gc__verify((swap->away[word] & ~heap->space.dirty_pages[word]) == 0, "swap.away");
+    away += gc__bit_count(swap->away[word]);
+    away_taken += gc__bit_count(swap->away[word] & taken[i]);
+  }
+  gc__verify(facts->is_mapped || !away, "swap.away");
+  gc__verify(facts->slot != GC__NONE || !away_taken, "swap.slot");
+  bool has_slot = facts->slot < GC__SLOT_SEALED;
+  gc__verify(!has_slot || (facts->mapped_to == facts->slot && gc__bit_test(swap->used, facts->slot)), "swap.slot");
+  for (uint32_t block = unit * GC__CHUNK_BLOCKS; block < (unit + 1) * GC__CHUNK_BLOCKS; block++)
+    gc__verify(facts->slot == GC__NONE || heap->space.blocks[block].state != GC__BLOCK_LISTED, "swap.idle");
+  return away_taken;
+}
+
+void gc__swap_verify(const struct gc__heap *heap) {
+  const struct gc__swap *swap = &heap->swap;
+  size_t away_taken = 0, slots = 0, sealed = 0;
+  for (uint32_t unit = 0; unit < heap->space.span_bytes / GC__CHUNK_BYTES; unit++) {
+    away_taken += verify_unit(heap, unit);
+    slots += swap->units[unit].slot < GC__SLOT_SEALED;
+    sealed += swap->units[unit].slot == GC__SLOT_SEALED;
+  }
+  gc__verify(away_taken * GC__PAGE_BYTES == swap->away_bytes, "swap.away");
+  gc__verify(slots == swap->slots_used && sealed == swap->slots_sealed, "swap.slot");
 }

@@ -60,6 +60,7 @@ struct gc__swap_move {
 struct gc__swap {
   bool is_on;
   bool has_record; /* of writes: heap/write_log.h */
+  bool is_eager;   /* everything counts as cold: for tests */
   struct gc__swap_file file;
   struct gc__swap_unit *units; /* a chunk */
   uint64_t *away;              /* a bit a page: [swap.away] */
@@ -105,6 +106,9 @@ void gc__swap_take_back(struct gc__heap *heap, bool is_full);
 
 /* What may still be moved. */
 uint64_t gc__swap_room_bytes(const struct gc__swap *swap);
+
+/* For checkers: the invariants in brackets above. World stopped. Aborts where one is broken. */
+void gc__swap_verify(const struct gc__heap *heap);
 
 /* In parent and child of a fork: async-signal-safe. */
 void gc__swap_after_fork(struct gc__swap *swap);

@@ -110,7 +110,8 @@ struct gc_options {
  * ENOTSUP (something that this machine or version cannot do, asked for by the program); EALREADY (is running).
  * A wrong environment value is named on standard error and ignored. In a set-user-id program the environment is not
  * read. Further variables: TREFOIL_LOG=gc (a line for each collection on standard error), TREFOIL_STATS=FILE (all
- * statistics and pauses as JSON at exit), TREFOIL_STRESS=alloc (collect at every allocation), TREFOIL_CHECK=heap (verify
+ * statistics and pauses as JSON at exit), TREFOIL_STRESS=alloc (collect at every allocation; swap: gc_swap_out
+ * takes everything for cold), TREFOIL_CHECK=heap (verify
  * the heap after each collection), TREFOIL_CHECK=barriers (under GC_TRACK_BARRIER: name each pointer that was stored into
  * an old object without gc_write or its relatives; takes as much memory again as the heap; words are compared at
  * collections, beside other threads a word is named at the one after). */

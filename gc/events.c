@@ -27,6 +27,11 @@ int gc_on_event(gc_event_fn *fn, void *data) {
   gc__lock_take(&listeners.lock);
   unsigned count = listeners.count;
   if (!error && count == FUNCTIONS_MOST) error = ENOSPC;
+  if (!error && !count) { /* nobody was told of what was before: it is no news */
+    struct gc__runtime *runtime = &gc__runtime;
+    gc__word_set(&runtime->grown_bytes_seen, gc__word_get(&runtime->collector.heap.grown_bytes));
+    gc__word_set(&runtime->returned_bytes_seen, gc__word_get(&runtime->collector.heap.returned_bytes));
+  }
   if (!error) {
     listeners.functions[count].fn = fn;
     listeners.functions[count].data = data;

@@ -42,6 +42,34 @@ static void update_limit(struct gc__collector *collector) {
   gc__word_poke(&collector->budget->limit_bytes, limit);
 }
 
+/* The system says that memory is short: what is free goes back at once, and a collection that nobody asked to be a full
+ * one is one all the same if so much of the heap was allocated since the last full one. */
+#define PRESSED_SHARE 8
+
+/* Whether a full collection is the answer. Asked no more often than for the limit. */
+static bool note_pressure(struct gc__collector *collector) {
+  const struct gc__heap *heap = &collector->heap;
+  uint64_t now_ns = gc__clock_ns();
+  if (now_ns - collector->pressure.asked_ns >= LIMIT_READ_NS)
+    collector->is_pressed = gc__os_memory_pressure(&collector->pressure, now_ns) || collector->is_pressed;
+  size_t handed = gc__word_peek(&heap->handed_before_bytes) + gc__word_peek(&heap->handed_since_bytes);
+  return collector->is_pressed && handed >= collector->last.live_bytes / PRESSED_SHARE;
+}
+
+/* World running, in a section. */
+static void relieve(struct gc__collector *collector) {
+  struct gc__heap *heap = &collector->heap;
+  if (!collector->is_pressed) return;
+  collector->is_pressed = false;
+  gc__sweep_finish(heap);
+  gc__lock_take(&heap->lock);
+  size_t free_pages = heap->pages.dirty_free_pages, kept = heap->initial_bytes / GC__PAGE_BYTES;
+  size_t returned = free_pages > kept ? gc__pages_discard(&heap->pages, free_pages - kept) : 0;
+  gc__word_add(&heap->returned_bytes, returned * GC__PAGE_BYTES);
+  gc__lock_give(&heap->lock);
+  gc__swapping_relieve(collector);
+}
+
 /* What may be allocated: what the limit leaves, and what is free in the heap already. */
 static void update_allowance(struct gc__collector *collector) {
   struct gc__budget *budget = collector->budget;
@@ -308,14 +336,17 @@ static bool collect(struct gc__collector *collector, bool is_full) {
   size_t number = collector->number;
   bool is_ready;
   gc__world_enter(self);
-  is_full = is_full || collector->mode->wants_full(collector);
+  bool is_pressed = note_pressure(collector);
+  is_full = is_full || is_pressed || collector->mode->wants_full(collector);
   if (is_full || gc__heap_has_counts(&collector->heap)) gc__sweep_finish(&collector->heap);
   update_limit(collector);
   do is_ready = run_stopped(collector, is_full);
   while (is_ready && collector->number == number); /* roots were added meanwhile: once more, with room for them */
   if (is_ready) {
     gc__sweep_large(&collector->heap, collector->last.is_full);
+    if (gc__heap_has_counts(&collector->heap) && collector->last.is_full) gc__counting_trim(&collector->counting);
     gc__swapping_settle(collector);
+    relieve(collector);
     update_allowance(collector);
   }
   gc__world_leave(self);

@@ -54,6 +54,8 @@ struct gc__collector {
   unsigned processors;
   size_t wanted_limit_bytes;   /* as the options say; 0: the system's */
   uint64_t limit_read_ns;      /* when the system was asked last */
+  struct gc__pressure pressure;
+  bool is_pressed; /* memory is short outside: the next collection is for giving it back */
   volatile size_t number;      /* of collections so far */
   volatile size_t number_full; /* of full ones so far */
   struct gc__collection last;

@@ -9,7 +9,10 @@
 /* Of the limit, what may be allocated between two full collections where the live heap leaves less. */
 #define ROOM_SHARE 4
 
-struct stop {
+/* Of what is in use, what goes at a time when the system says that memory is short. */
+#define RELIEF_SHARE 16
+
+struct move_stop {
   struct gc__heap *heap;
   const struct gc__swap_move *moves;
   unsigned count;
@@ -18,7 +21,7 @@ struct stop {
 };
 
 static void finish_stopped(void *argument) {
-  struct stop *stop = argument;
+  struct move_stop *stop = argument;
   for (unsigned i = 0; i < stop->count; i++) stop->moved_bytes += gc__swap_finish(stop->heap, &stop->moves[i]);
   if (stop->is_checked) gc__swap_verify(stop->heap);
 }
@@ -26,7 +29,7 @@ static void finish_stopped(void *argument) {
 /* Collector lock held, in a section. */
 static size_t finish_moves(struct gc__collector *collector, const struct gc__swap_move *moves, unsigned count) {
   struct gc__swapping *swapping = &collector->swapping;
-  struct stop stop = {&collector->heap, moves, count, 0, collector->inspect_stopped != NULL};
+  struct move_stop stop = {&collector->heap, moves, count, 0, collector->inspect_stopped != NULL};
   gc__lock_take(&collector->world.lock);
   uint64_t start_ns = gc__clock_ns();
   gc__world_stop(&collector->world, finish_stopped, &stop);
@@ -91,4 +94,10 @@ void gc__swapping_settle(struct gc__collector *collector) {
   gc__swap_take_back(&collector->heap, collector->last.is_full);
   size_t used = gc__word_peek(&collector->budget->used_bytes), limit = gc__word_peek(&collector->budget->limit_bytes);
   if (used > limit && may_retry(&collector->swapping)) (void)move_cold(collector, used - limit, true);
+}
+
+void gc__swapping_relieve(struct gc__collector *collector) {
+  size_t used = gc__word_peek(&collector->budget->used_bytes);
+  if (collector->heap.swap.is_on && may_retry(&collector->swapping))
+    (void)move_cold(collector, used / RELIEF_SHARE, false);
 }

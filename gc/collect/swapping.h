@@ -29,4 +29,7 @@ size_t gc__swapping_room_bytes(const struct gc__collector *collector);
  * allowed, other units go. Collector lock held, in a section. */
 void gc__swapping_settle(struct gc__collector *collector);
 
+/* The same because the system says that memory is short: some of what is cold goes. */
+void gc__swapping_relieve(struct gc__collector *collector);
+
 #endif

@@ -147,6 +147,18 @@ static void cut(struct gc__pages *pages, uint32_t run_first, uint32_t first, uin
   pages->free_pages -= count;
 }
 
+/* The blocks of these pages whose liveness bytes were given back; they are there again if is_taken. */
+static size_t count_returned(struct gc__space *space, uint32_t first, uint32_t count, bool is_taken) {
+  size_t returned = 0;
+  for (uint32_t block = first / GC__BLOCK_PAGES; block <= (first + count - 1) / GC__BLOCK_PAGES; block++) {
+    if (!space->blocks[block].has_no_bytes) continue;
+    returned++;
+    if (is_taken) space->blocks[block].has_no_bytes = false;
+  }
+  if (is_taken) gc__word_add(&space->returned_pages, -returned);
+  return returned;
+}
+
 /* What is handed out is not away any more; or it was, and is given back. */
 static void forget_away(struct gc__space *space, uint32_t first, uint32_t count, bool is_taken) {
   size_t end = (size_t)first + count;
@@ -158,11 +170,14 @@ static void forget_away(struct gc__space *space, uint32_t first, uint32_t count,
   }
 }
 
-/* Charges those of these free pages that are not charged yet. Where the budget is short, other free pages lose their memory first. */
+/* Charges those of these free pages that are not charged yet. Where the budget is short, other free pages lose their
+ * memory first. */
 static bool charge(struct gc__pages *pages, uint32_t first, uint32_t count, size_t *dirty_pages) {
   for (bool again = false;; again = true) {
     size_t charged = count_charged(pages->space, first, count);
-    if (gc__budget_take(pages->space->budget, (count - charged) * GC__PAGE_BYTES)) {
+    size_t more = count - charged + count_returned(pages->space, first, count, false);
+    if (gc__budget_take(pages->space->budget, more * GC__PAGE_BYTES)) {
+      count_returned(pages->space, first, count, true);
       *dirty_pages = count_dirty(pages->space, first, count);
       set_dirty(pages->space, first, count, true);
       forget_away(pages->space, first, count, true);
@@ -259,6 +274,27 @@ static bool is_charged(const struct gc__space *space, size_t page) {
   return gc__swap_charged_word(space, page / 64) >> page % 64 & 1;
 }
 
+/* Whether the block lies in the free run [first, end), and none of its pages is charged. */
+static bool is_bare(const struct gc__space *space, size_t block, size_t first, size_t end) {
+  if (block * GC__BLOCK_PAGES < first || (block + 1) * GC__BLOCK_PAGES > end) return false;
+  return !space->blocks[block].has_no_bytes &&
+         !count_charged(space, (uint32_t)(block * GC__BLOCK_PAGES), (uint32_t)GC__BLOCK_PAGES);
+}
+
+/* Gives the liveness bytes back of what was discarded in a free run: [pages.bytes]. Only whole pages of the system can
+ * be. */
+static void return_bytes(struct gc__space *space, size_t page, size_t stop, size_t first, size_t end) {
+  size_t blocks_end = (stop - 1) / GC__BLOCK_PAGES + 1;
+  for (size_t block = page / GC__BLOCK_PAGES, next; block < blocks_end; block = next + 1) {
+    for (next = block; next < blocks_end && is_bare(space, next, first, end);) next++;
+    size_t bytes = (next - block) * GC__BLOCK_GRANULES;
+    if (!bytes || !gc__os_discard(space->live + block * GC__BLOCK_GRANULES, bytes)) continue;
+    for (size_t i = block; i < next; i++) space->blocks[i].has_no_bytes = true;
+    gc__word_add(&space->returned_pages, next - block);
+    gc__budget_give(space->budget, bytes);
+  }
+}
+
 /* Discards the charged pages of a free run, at most that many; how many it were. */
 static size_t discard_in_run(struct gc__pages *pages, uint32_t first, uint32_t count, size_t most) {
   struct gc__space *space = pages->space;
@@ -274,6 +310,7 @@ static size_t discard_in_run(struct gc__pages *pages, uint32_t first, uint32_t c
     if (stop == page) break;
     if (!gc__os_discard((char *)space->base + page * GC__PAGE_BYTES, (stop - page) * GC__PAGE_BYTES)) break;
     note_discarded(space, page, stop);
+    return_bytes(space, page, stop, first, end);
     if (space->counts) gc__shadow_discard(&space->counts->shadow, page, stop - page);
     done += stop - page;
     page = stop;
@@ -295,7 +332,7 @@ size_t gc__pages_discard(struct gc__pages *pages, size_t count) {
 size_t gc__pages_discard_idle(struct gc__pages *pages, size_t kept_pages) {
   size_t free_pages = pages->dirty_free_pages, idle = pages->idle_pages;
   if (free_pages < kept_pages + idle) idle = free_pages > kept_pages ? free_pages - kept_pages : 0;
-  size_t done = gc__pages_discard(pages, idle / 2);
+  size_t done = gc__pages_discard(pages, idle - idle / 8);
   pages->idle_pages = pages->dirty_free_pages;
   return done;
 }
@@ -312,5 +349,9 @@ void gc__pages_verify(const struct gc__pages *pages) {
       free_pages += count;
       dirty += count_charged(pages->space, run, count);
     }
+  size_t returned = 0;
+  for (size_t block = 0; block < pages->space->span_bytes / GC__BLOCK_BYTES; block++)
+    returned += pages->space->blocks[block].has_no_bytes;
+  gc__verify(returned == pages->space->returned_pages, "pages.bytes");
   gc__verify(free_pages == pages->free_pages && dirty == pages->dirty_free_pages, "pages.counts");
 }

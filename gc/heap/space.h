@@ -57,6 +57,7 @@ struct gc__block {
   uint8_t swept_epoch; /* in which it was last looked at, or taken by a thread */
   uint8_t counted_epoch;
   bool is_open;                 /* is in the list of open blocks: heap/write_log.h */
+  bool has_no_bytes;            /* its liveness bytes are all 0 and not charged: heap/pages.h [pages.bytes] */
   bool may_have_old;            /* false: it was made since the last stop */
   bool is_pending;              /* during a stop: a thread holds cells for its next allocations, owner or not */
   volatile uint8_t black_epoch; /* the epoch in which a false root word hit free memory here, or 0 */
@@ -95,6 +96,7 @@ struct gc__space {
   uint8_t *black_pages;               /* a page: the epoch in which a false root word hit it while it was free */
   uint64_t *dirty_pages;              /* a bit a page: its contents may not be zero. Charged, unless [swap.away] */
   bool has_cards;
+  volatile size_t returned_pages; /* of the first table, that are not charged: [pages.bytes] */
   struct gc__counts *counts; /* more tables, of a mode that counts, or NULL: heap/counts.h */
   struct gc__swap *swap;     /* of a heap that can be moved to a file, or NULL: heap/swap.h */
   struct gc__budget *budget;

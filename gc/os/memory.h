@@ -57,6 +57,19 @@ size_t gc__os_memory_limit_bytes(void);
  * not known. */
 size_t gc__os_resident_bytes(size_t *file_bytes);
 
+/* Whether memory is short although no limit is reached: what the system said when it was asked last, all zero at first. */
+struct gc__pressure {
+  uint64_t asked_ns;
+  uint64_t throttled; /* how often the control group was held back for passing its soft limit (memory.high) */
+  uint64_t stalled_us; /* for how long tasks of the group, or of the machine, have waited for memory */
+};
+
+/* Asks again: true if the group was held back since, or tasks waited for a tenth of the time. */
+bool gc__os_memory_pressure(struct gc__pressure *pressure, uint64_t now_ns);
+
+/* The rule by which it judges: *before becomes *now. False where nothing was known before. */
+bool gc__pressure_rises(struct gc__pressure *before, const struct gc__pressure *now);
+
 /* A growing array at a fixed place: reserved at once, committed from the front on demand. */
 struct gc__region {
   char *start;

@@ -421,8 +421,74 @@ START_TEST(a_full_disk) {
 }
 END_TEST
 
+/* ---- A control group with a limit ---- */
+
+static char group[2000];
+
+static bool write_file(const char *name, const char *text) {
+  char path[2100];
+  snprintf(path, sizeof path, "%s/%s", group, name);
+  int file = open(path, O_WRONLY);
+  bool done = file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text);
+  if (file >= 0) close(file);
+  return done;
+}
+
+/* A group inside the one that this process is in, v2 or v1, with a limit of LIMIT_BYTES. */
+static bool make_group(void) {
+  char line[1000], limit[40];
+  FILE *file = fopen("/proc/self/cgroup", "r");
+  bool is_made = false;
+  snprintf(limit, sizeof limit, "%d", LIMIT_BYTES);
+  while (file && !is_made && fgets(line, sizeof line, file)) {
+    char *path = strchr(line, ':') ? strchr(strchr(line, ':') + 1, ':') : NULL;
+    if (!path) continue;
+    path[strcspn(path, "\n")] = 0;
+    bool is_v2 = strncmp(line, "0::", 3) == 0;
+    if (!is_v2 && !strstr(line, ":memory:")) continue;
+    const char *mount = is_v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
+    snprintf(group, sizeof group, "%s%s/trefoil-test-%d", mount, strcmp(path + 1, "/") ? path + 1 : "", (int)getpid());
+    if (mkdir(group, 0755) != 0) continue;
+    is_made = write_file(is_v2 ? "memory.max" : "memory.limit_in_bytes", limit);
+    if (!is_made) rmdir(group);
+  }
+  if (file) fclose(file);
+  return is_made;
+}
+
+/* The limit is found, not told; and the kernel would end the process where it is not kept. */
+static void live_in_group(void *has_swap) {
+  if (!write_file("cgroup.procs", "0")) _exit(2);
+  struct gc_options options = GC_OPTIONS_INIT;
+  options.swap_path = has_swap ? "." : NULL;
+  ck_assert_int_eq(gc_init(&options), 0);
+  if (has_swap) {
+    fill(2 * LIMIT_BYTES, 3000, true);
+    fill(scanned_bytes(LIMIT_BYTES / 4), 300, false);
+    check_all();
+    ck_assert_uint_ge(statistics().swapped_bytes, LIMIT_BYTES);
+  } else {
+    while (add(3000, true)) require(made < (uint64_t)2 * LIMIT_BYTES / 3000);
+    ck_assert_int_eq(errno, ENOMEM);
+  }
+  ck_assert_uint_lt(statistics().limit_bytes, LIMIT_BYTES);
+  check_all();
+  _exit(0);
+}
+
+START_TEST(container_of_half_the_size) {
+  static char text[4000];
+  if (UNDER_ASAN || UNDER_TSAN) SKIP_TEST("the tool itself needs more memory than that");
+  if (!make_group()) SKIP_TEST("no control group can be made");
+  int status = run_in_child(live_in_group, _i ? group : NULL, text, sizeof text);
+  for (int i = 0; i < 100 && rmdir(group) != 0; i++) sleep_ms(20);
+  ck_assert_msg(status == 0, "wait status %#x: %s", (unsigned)status, text);
+}
+END_TEST
+
 int main(void) {
   TCase *tests = suite_begin("swap");
+  tcase_set_timeout(tests, 4 * TEST_SECONDS); /* disks are slow at times */
   tcase_add_loop_test(tests, heap_of_twice_its_limit, 0, 10);
   tcase_add_test(tests, without_a_file_it_is_refused);
   tcase_add_test(tests, cold_memory_goes_on_request);
@@ -437,5 +503,6 @@ int main(void) {
   tcase_add_test(tests, a_file_with_a_bound);
   tcase_add_test(tests, files_may_not_grow);
   tcase_add_test(tests, a_full_disk);
+  tcase_add_loop_test(tests, container_of_half_the_size, 0, 2);
   return suite_end();
 }

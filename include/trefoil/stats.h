@@ -66,7 +66,8 @@ enum gc_event_kind {
   GC_EVENT_COLLECTION_END,
   GC_EVENT_GROWN,            /* the heap committed more memory: bytes */
   GC_EVENT_RETURNED,         /* memory went back to the system: bytes */
-  GC_EVENT_LIMIT_NEAR        /* live memory after a collection is above 7/8 of the limit: bytes = live memory */
+  GC_EVENT_LIMIT_NEAR        /* live memory after a collection, but for what is in the swap file, is above 7/8 of
+                                the limit: bytes = live memory */
 };
 
 struct gc_event {

@@ -4,31 +4,31 @@
 
 #include <inttypes.h>
 
-static double in_ms(uint64_t ns) {
+static double ms_of(uint64_t ns) {
   return (double)ns / 1e6;
 }
 
-static double in_mib(uint64_t bytes) {
+static double mib_of(uint64_t bytes) {
   return (double)bytes / (1024 * 1024);
 }
 
 static void print_pauses(FILE *out, const char *name, const struct gc_pauses *p) {
   if (p->count)
-    fprintf(out, "  %-8s %9" PRIu64 " %10.3f %10.3f %10.3f %10.3f %12.3f\n", name, p->count, in_ms(p->p50_ns),
-            in_ms(p->p99_ns), in_ms(p->p999_ns), in_ms(p->max_ns), in_ms(p->total_ns));
+    fprintf(out, "  %-8s %9" PRIu64 " %10.3f %10.3f %10.3f %10.3f %12.3f\n", name, p->count, ms_of(p->p50_ns),
+            ms_of(p->p99_ns), ms_of(p->p999_ns), ms_of(p->max_ns), ms_of(p->total_ns));
 }
 
 static void print_memory(FILE *out, const struct gc_stats *stats) {
   fprintf(out, "  in use %.2f MiB of at most %.2f MiB; live after the last collection %.2f MiB\n",
-          in_mib(stats->heap_bytes), in_mib(stats->limit_bytes), in_mib(stats->live_bytes));
+          mib_of(stats->heap_bytes), mib_of(stats->limit_bytes), mib_of(stats->live_bytes));
   if (stats->shadow_bytes)
-    fprintf(out, "  of these the shadow of what is counted: %.2f MiB\n", in_mib(stats->shadow_bytes));
+    fprintf(out, "  of these the shadow of what is counted: %.2f MiB\n", mib_of(stats->shadow_bytes));
   if (stats->swapped_out_bytes)
     fprintf(out, "  in the swap file %.2f MiB; moved there in all %.2f MiB in %" PRIu64 " stops of up to %.3f ms\n",
-            in_mib(stats->swapped_bytes), in_mib(stats->swapped_out_bytes), stats->swap_stops,
-            in_ms(stats->swap_stop_max_ns));
+            mib_of(stats->swapped_bytes), mib_of(stats->swapped_out_bytes), stats->swap_stops,
+            ms_of(stats->swap_stop_max_ns));
   fprintf(out, "  allocated so far %.2f MiB in %" PRIu64 " objects; freed by hand %.2f MiB\n",
-          in_mib(stats->allocated_bytes), stats->allocated_objects, in_mib(stats->freed_bytes));
+          mib_of(stats->allocated_bytes), stats->allocated_objects, mib_of(stats->freed_bytes));
   if (stats->blacklisted_bytes)
     fprintf(out, "  not handed out because a word points there: %" PRIu64 " bytes\n", stats->blacklisted_bytes);
 }

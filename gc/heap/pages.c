@@ -274,10 +274,11 @@ static bool is_charged(const struct gc__space *space, size_t page) {
   return gc__swap_charged_word(space, page / 64) >> page % 64 & 1;
 }
 
-/* Whether the block lies in the free run [first, end), and none of its pages is charged. */
+/* Whether the block lies in the free run [first, end), none of its pages is charged, and none of its bytes says that a
+ * false root word points there. */
 static bool is_bare(const struct gc__space *space, size_t block, size_t first, size_t end) {
   if (block * GC__BLOCK_PAGES < first || (block + 1) * GC__BLOCK_PAGES > end) return false;
-  return !space->blocks[block].has_no_bytes &&
+  return !space->blocks[block].has_no_bytes && !space->blocks[block].black_epoch &&
          !count_charged(space, (uint32_t)(block * GC__BLOCK_PAGES), (uint32_t)GC__BLOCK_PAGES);
 }
 

@@ -7,7 +7,8 @@
  *
  * [pages.bytes] The liveness bytes of a block are a page, too, and most of what the tables take. Where a block is free
  * and none of its pages is charged, they go back to the system with these, and are charged again when a page of the
- * block is handed out: a heap past its peak keeps 1.6 % of what it had, and not 8.
+ * block is handed out: a heap past its peak keeps 1.6 % of what it had, and not 8. Those of a block that a false root
+ * word hit stay; one that is hit later gets a page that nobody charges.
  *
  * Pages are dirty from the moment they are handed out until their contents are given back to the system; dirty pages
  * are what the heap has committed, and they are charged to the budget, but for those in a file ([swap.away]). Everything here runs under the heap's lock.

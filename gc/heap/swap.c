@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* A unit with fewer pages of its own than this is not worth a move: an eighth. */
-#define WORTH_PAGES (GC__CHUNK_PAGES / 8)
+#define SWAP_WORTH_PAGES (GC__CHUNK_PAGES / 8)
 
 /* The system grants a process 65,530 mappings by default; others need them, too. */
 #define EDGES_MOST 32768u
@@ -107,7 +107,7 @@ static uint64_t offset_of(uint32_t slot) {
 
 /* The lowest free one, so that neighbours in the heap are neighbours in the file: such mappings are one. GC__NONE:
  * there may be no more. */
-static uint32_t take_slot(struct gc__swap *swap) {
+static uint32_t reserve_slot(struct gc__swap *swap) {
   uint32_t slot = 0;
   if (swap->slots_used + swap->slots_sealed >= swap->slots_most) return GC__NONE;
   for (uint32_t words = swap->slots_end / 64, word = 0; word < words && !~swap->used[word]; word++) slot += 64;
@@ -119,7 +119,7 @@ static uint32_t take_slot(struct gc__swap *swap) {
   return slot;
 }
 
-static void give_slot(struct gc__swap *swap, uint32_t slot) {
+static void free_slot(struct gc__swap *swap, uint32_t slot) {
   if (slot == GC__NONE) return;
   if (slot == GC__SLOT_SEALED) {
     swap->slots_sealed--;
@@ -139,7 +139,7 @@ uint64_t gc__swap_room_bytes(const struct gc__swap *swap) {
 
 /* ---- Pages of a unit ---- */
 
-static char *start_of(const struct gc__heap *heap, uint32_t unit) {
+static char *unit_start(const struct gc__heap *heap, uint32_t unit) {
   return (char *)heap->space.base + (size_t)unit * GC__CHUNK_BYTES;
 }
 
@@ -222,7 +222,7 @@ static uint64_t rank_unit(struct gc__heap *heap, uint32_t unit, bool is_urgent) 
   for (size_t word = 0; word < GC__CHUNK_WORDS; word++)
     taken[word] &= gc__swap_charged_word(&heap->space, first + word);
   bool is_cold = age > 0 || swap->is_eager;
-  size_t worth_pages = swap->is_eager ? 1 : WORTH_PAGES;
+  size_t worth_pages = swap->is_eager ? 1 : SWAP_WORTH_PAGES;
   if (!(is_cold || is_urgent) || count_bits(taken) < worth_pages) return UINT64_MAX;
   uint64_t group = !is_cold ? 2 : !has_leaves_only(heap, unit);
   return (group << 32) + ((uint32_t)INT32_MAX - (uint32_t)age);
@@ -251,7 +251,7 @@ uint32_t gc__swap_choose(struct gc__heap *heap, bool is_urgent, uint32_t *units,
 /* ---- Moving ---- */
 
 static int write_pages(const struct gc__heap *heap, const struct gc__swap_move *move, const uint64_t *taken) {
-  const char *start = start_of(heap, move->unit);
+  const char *start = unit_start(heap, move->unit);
   const struct gc__swap_file *file = &heap->swap.file;
   int error = gc__swap_file_reserve(file, offset_of(move->slot), GC__CHUNK_BYTES);
   for (size_t page = 0, end; !error && (page = gc__bit_next(taken, page, GC__CHUNK_PAGES)) < GC__CHUNK_PAGES;
@@ -268,7 +268,7 @@ int gc__swap_save(struct gc__heap *heap, uint32_t unit, struct gc__swap_move *mo
   uint64_t taken[GC__CHUNK_WORDS];
   int error = renew_file(swap);
   if (!error) {
-    *move = (struct gc__swap_move){unit, take_slot(swap)};
+    *move = (struct gc__swap_move){unit, reserve_slot(swap)};
     error = move->slot == GC__NONE ? ENOSPC : 0;
   }
   if (!error) {
@@ -276,7 +276,7 @@ int gc__swap_save(struct gc__heap *heap, uint32_t unit, struct gc__swap_move *mo
     find_taken(heap, unit, taken);
     gc__lock_give(&heap->lock);
     error = write_pages(heap, move, taken);
-    if (error) give_slot(swap, move->slot);
+    if (error) free_slot(swap, move->slot);
   }
   swap->error = error == EFAULT ? 0 : error;
   if (error == EFAULT) swap->units[unit].changed_at = swap->turn + BACK_TURNS;
@@ -285,7 +285,7 @@ int gc__swap_save(struct gc__heap *heap, uint32_t unit, struct gc__swap_move *mo
 
 /* Pages that are taken since they were saved are compared like the others. */
 static bool is_saved(const struct gc__heap *heap, const struct gc__swap_move *move, const uint64_t *taken) {
-  const char *start = start_of(heap, move->unit);
+  const char *start = unit_start(heap, move->unit);
   for (size_t page = 0, end; (page = gc__bit_next(taken, page, GC__CHUNK_PAGES)) < GC__CHUNK_PAGES; page = end) {
     for (end = page; end < GC__CHUNK_PAGES && gc__bit_test(taken, end);) end++;
     size_t at = page * GC__PAGE_BYTES;
@@ -296,24 +296,24 @@ static bool is_saved(const struct gc__heap *heap, const struct gc__swap_move *mo
 }
 
 /* Whether one mapping could serve this unit and the next. */
-static bool meet(const struct gc__heap *heap, size_t unit) {
+static bool units_meet(const struct gc__heap *heap, size_t unit) {
   const struct gc__swap_unit *units = heap->swap.units;
   if (unit + 1 >= heap->space.span_bytes / GC__CHUNK_BYTES) return !units[unit].is_mapped;
   if (!units[unit].is_mapped || !units[unit + 1].is_mapped) return units[unit].is_mapped == units[unit + 1].is_mapped;
   return units[unit].mapped_to + 1 == units[unit + 1].mapped_to;
 }
 
-static uint32_t count_edges(const struct gc__heap *heap, uint32_t unit) {
-  uint32_t before = unit ? !meet(heap, unit - 1) : 0;
-  return before + !meet(heap, unit);
+static uint32_t count_map_edges(const struct gc__heap *heap, uint32_t unit) {
+  uint32_t before = unit ? !units_meet(heap, unit - 1) : 0;
+  return before + !units_meet(heap, unit);
 }
 
 static void set_mapped(struct gc__heap *heap, uint32_t unit, bool is_mapped, uint32_t slot) {
   struct gc__swap *swap = &heap->swap;
-  swap->edges -= count_edges(heap, unit);
+  swap->edges -= count_map_edges(heap, unit);
   swap->units[unit].is_mapped = is_mapped;
   swap->units[unit].mapped_to = slot;
-  swap->edges += count_edges(heap, unit);
+  swap->edges += count_map_edges(heap, unit);
 }
 
 /* Lists of available blocks lose those of the unit: [swap.idle]. After a trace the lists are empty, and unswept blocks
@@ -360,19 +360,19 @@ size_t gc__swap_finish(struct gc__heap *heap, const struct gc__swap_move *move) 
   find_taken(heap, move->unit, taken);
   if (is_quiet(heap, move->unit) && swap->edges < EDGES_MOST && is_saved(heap, move, taken)) {
     gc__log_begin_remap(heap, move->unit);
-    bool done = gc__swap_file_map(&swap->file, offset_of(move->slot), start_of(heap, move->unit), GC__CHUNK_BYTES);
+    bool done = gc__swap_file_map(&swap->file, offset_of(move->slot), unit_start(heap, move->unit), GC__CHUNK_BYTES);
     if (done) gc__log_end_remap(heap, move->unit);
     if (done) moved = send_away(heap, move->unit, taken);
     if (!done) swap->error = ENOMEM;
   }
   if (moved) {
     withdraw_blocks(heap, move->unit);
-    give_slot(swap, facts->slot);
+    free_slot(swap, facts->slot);
     facts->slot = move->slot;
     facts->is_suspect = false;
     set_mapped(heap, move->unit, true, move->slot);
   } else {
-    give_slot(swap, move->slot);
+    free_slot(swap, move->slot);
     facts->changed_at = swap->turn;
   }
   gc__lock_give(&heap->lock);
@@ -410,7 +410,7 @@ static void drop_strays(struct gc__heap *heap, uint32_t unit, const uint64_t *ta
   for (size_t page = 0; page < GC__CHUNK_PAGES; page++) {
     bool is_stray = gc__bit_test(written, page) && !gc__bit_test(taken, page);
     if (is_stray && gc__swap_is_away(&heap->swap, unit * GC__CHUNK_PAGES + page))
-      (void)gc__os_discard(start_of(heap, unit) + page * GC__PAGE_BYTES, GC__PAGE_BYTES);
+      (void)gc__os_discard(unit_start(heap, unit) + page * GC__PAGE_BYTES, GC__PAGE_BYTES);
   }
 }
 
@@ -419,7 +419,7 @@ static void empty_unit(struct gc__heap *heap, uint32_t unit) {
   struct gc__swap *swap = &heap->swap;
   size_t charged = 0;
   gc__log_begin_remap(heap, unit);
-  if (!gc__swap_file_unmap(start_of(heap, unit), GC__CHUNK_BYTES)) return;
+  if (!gc__swap_file_unmap(unit_start(heap, unit), GC__CHUNK_BYTES)) return;
   gc__log_end_remap(heap, unit);
   for (size_t word = unit * GC__CHUNK_WORDS; word < (unit + 1) * GC__CHUNK_WORDS; word++) {
     charged += gc__bit_count(gc__swap_charged_word(&heap->space, word));
@@ -436,14 +436,14 @@ static void take_back_unit(struct gc__heap *heap, uint32_t unit) {
   struct gc__swap_unit *facts = &swap->units[unit];
   uint64_t taken[GC__CHUNK_WORDS], written[GC__CHUNK_WORDS], left = 0;
   find_taken(heap, unit, taken);
-  if (gc__swap_file_find_written(start_of(heap, unit), GC__CHUNK_PAGES, written)) {
+  if (gc__swap_file_find_written(unit_start(heap, unit), GC__CHUNK_PAGES, written)) {
     facts->is_suspect = false;
     if (charge_written(heap, unit, taken, written)) facts->changed_at = swap->turn + BACK_TURNS;
     drop_strays(heap, unit, taken, written);
   }
   for (size_t i = 0; i < GC__CHUNK_WORDS; i++) left |= taken[i] & swap->away[unit * GC__CHUNK_WORDS + i];
   if (!left && facts->slot != GC__NONE) {
-    give_slot(swap, facts->slot);
+    free_slot(swap, facts->slot);
     facts->slot = GC__NONE;
     for (uint32_t i = 0; i < GC__CHUNK_BLOCKS; i++) gc__block_offer(heap, unit * (uint32_t)GC__CHUNK_BLOCKS + i);
   }

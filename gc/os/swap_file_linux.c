@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 /* What is compared, or read of the page map, in one call. */
-#define PIECE_BYTES ((size_t)16 << 10)
+#define COMPARED_BYTES ((size_t)16 << 10)
 
 /* ---- Making it ---- */
 
@@ -133,23 +133,17 @@ int gc__swap_file_settle(const struct gc__swap_file *file, uint64_t offset, size
   return result == 0 || errno == ENOSYS || errno == ESPIPE ? 0 : errno;
 }
 
-#if defined(__clang__)
-#define READS_ANYTHING __attribute__((no_sanitize("address", "thread", "undefined"), disable_sanitizer_instrumentation))
-#else
-#define READS_ANYTHING __attribute__((no_sanitize("address", "thread", "undefined")))
-#endif
-
 /* The memory may hold what sanitizers would not let us look at. Both are whole pages. */
-READS_ANYTHING static bool words_equal(const uint64_t *one, const uint64_t *other, size_t bytes) {
+GC__UNINSTRUMENTED static bool words_equal(const uint64_t *one, const uint64_t *other, size_t bytes) {
   uint64_t differs = 0;
   for (size_t i = 0; i < bytes / sizeof *one; i++) differs |= one[i] ^ other[i];
   return !differs;
 }
 
 bool gc__swap_file_equals(const struct gc__swap_file *file, uint64_t offset, const void *memory, size_t bytes) {
-  uint64_t piece[PIECE_BYTES / sizeof(uint64_t)];
+  uint64_t piece[COMPARED_BYTES / sizeof(uint64_t)];
   for (size_t done = 0; done < bytes;) {
-    size_t wanted = bytes - done < PIECE_BYTES ? bytes - done : PIECE_BYTES;
+    size_t wanted = bytes - done < COMPARED_BYTES ? bytes - done : COMPARED_BYTES;
     long n = syscall(SYS_pread64, file->file, piece, wanted, (long)(offset + done));
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0 || n % (long)sizeof piece[0]) return false;
@@ -171,14 +165,14 @@ bool gc__swap_file_unmap(void *start, size_t bytes) {
 
 /* pagemap(5): what is present and belongs to no file is memory of the process, and so is what lies in swap space. An
  * armed page that is not present (os/watch.h) looks like one in swap space; it is told apart by being armed. */
-#define PAGE_PRESENT ((uint64_t)1 << 63)
-#define PAGE_SWAPPED ((uint64_t)1 << 62)
-#define PAGE_OF_FILE ((uint64_t)1 << 61)
-#define PAGE_ARMED   ((uint64_t)1 << 57)
+#define ENTRY_PRESENT ((uint64_t)1 << 63)
+#define ENTRY_SWAPPED ((uint64_t)1 << 62)
+#define ENTRY_OF_FILE ((uint64_t)1 << 61)
+#define ENTRY_ARMED   ((uint64_t)1 << 57)
 
 static bool is_written(uint64_t entry) {
-  if (entry & PAGE_PRESENT) return !(entry & PAGE_OF_FILE);
-  return (entry & PAGE_SWAPPED) && !(entry & PAGE_ARMED);
+  if (entry & ENTRY_PRESENT) return !(entry & ENTRY_OF_FILE);
+  return (entry & ENTRY_SWAPPED) && !(entry & ENTRY_ARMED);
 }
 
 static bool read_entries(int map, size_t first, uint64_t *entries, size_t count) {
@@ -193,7 +187,7 @@ static bool read_entries(int map, size_t first, uint64_t *entries, size_t count)
 }
 
 bool gc__swap_file_find_written(const void *start, size_t page_count, uint64_t *written) {
-  uint64_t entries[PIECE_BYTES / sizeof(uint64_t) / 4];
+  uint64_t entries[COMPARED_BYTES / sizeof(uint64_t) / 4];
   const size_t room = sizeof entries / sizeof entries[0];
   size_t first = (uintptr_t)start / gc__os_page_bytes();
   int map = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC);

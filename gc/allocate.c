@@ -115,8 +115,8 @@ static void assist(struct gc__thread *self, size_t bytes) {
   }
 }
 
-/* Of the limit, how much has to be allocated since the last full collection for another one to come before cold parts of
- * the heap go to the swap file. */
+/* Of the limit, how much has to be allocated since the last full collection for another one to come before cold parts
+ * of the heap go to the swap file. */
 #define SWAP_SHARE 8
 
 /* What goes to the swap file at a time, so that requests do not wait for it one by one. */

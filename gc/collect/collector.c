@@ -32,7 +32,8 @@ static void update_limit(struct gc__collector *collector) {
     if (collector->limit_read_ns && now_ns - collector->limit_read_ns < LIMIT_READ_NS) return;
     collector->limit_read_ns = now_ns;
     size_t used = gc__word_peek(&collector->budget->used_bytes), files, resident = gc__os_resident_bytes(&files);
-    size_t away = gc__word_peek(&collector->heap.swap.away_bytes); /* what of it lies in the page cache can be dropped */
+    size_t away =
+        gc__word_peek(&collector->heap.swap.away_bytes); /* what of it lies in the page cache can be dropped */
     resident -= files < away ? files : away;
     size_t rest = resident > used ? resident - used : 0;
     limit = gc__os_memory_limit_bytes();

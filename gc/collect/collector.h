@@ -52,14 +52,14 @@ struct gc__collector {
   void *inspected;                                 /* what those of the first and last keep between stops */
   unsigned growth_percent;
   unsigned processors;
-  size_t wanted_limit_bytes;   /* as the options say; 0: the system's */
-  uint64_t limit_read_ns;      /* when the system was asked last */
+  size_t wanted_limit_bytes; /* as the options say; 0: the system's */
+  uint64_t limit_read_ns;    /* when the system was asked last */
   struct gc__pressure pressure;
-  bool is_pressed; /* memory is short outside: the next collection is for giving it back */
+  bool is_pressed;             /* memory is short outside: the next collection is for giving it back */
   volatile size_t number;      /* of collections so far */
   volatile size_t number_full; /* of full ones so far */
   struct gc__collection last;
-  struct gc__nursery nursery;       /* of modes that have one */
+  struct gc__nursery nursery; /* of modes that have one */
   struct gc__swapping swapping;
   uint64_t objects_marked, mark_ns; /* in all */
   uint64_t count_minor, count_full;

@@ -220,8 +220,7 @@ static void touch(struct gc__heap *heap, uint32_t block) {
 void gc__block_offer(struct gc__heap *heap, uint32_t block) {
   struct gc__block *facts = block_at(heap, block);
   if (!gc__heap_has_counts(heap) || facts->state == GC__BLOCK_NONE) return;
-  if (gc__byte_swap_if(&facts->is_touched, 0, 1))
-    gc__page_set_add_mask(&heap->counts.sets[GC__SET_TOUCHED], block, 1);
+  if (gc__byte_swap_if(&facts->is_touched, 0, 1)) gc__page_set_add_mask(&heap->counts.sets[GC__SET_TOUCHED], block, 1);
 }
 
 void gc__block_note_freed(struct gc__heap *heap, uint32_t block) {

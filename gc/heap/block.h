@@ -27,7 +27,8 @@ struct gc__page_grant gc__block_make(struct gc__heap *heap, enum gc__kind kind, 
 /* Gives an unlisted block without allocated cells back to the pages. Lock held. */
 void gc__block_release(struct gc__heap *heap, uint32_t block);
 
-/* Lists an unlisted block as available, unless its unit is away ([swap.idle]), or takes one from a list, owned; GC__NONE: the list is empty. Lock held. */
+/* Lists an unlisted block as available, unless its unit is away ([swap.idle]), or takes one from a list, owned;
+ * GC__NONE: the list is empty. Lock held. */
 void gc__block_list(struct gc__heap *heap, uint32_t block);
 uint32_t gc__block_unlist(struct gc__heap *heap, enum gc__kind kind, unsigned size_class, enum gc__tier tier);
 

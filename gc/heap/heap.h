@@ -99,8 +99,8 @@ void gc__heap_end_count(struct gc__heap *heap, bool is_full);
 bool gc__heap_grow(struct gc__heap *heap, uint32_t page_count, uint32_t alignment_pages);
 
 /* Gives free memory that was idle since the last time back to the system, most of it at a time, but for a sixteenth
- * of what is in use and no more than the allowance may use: a steady program keeps what it uses, while one past its peak
- * shrinks within a few collections. */
+ * of what is in use and no more than the allowance may use: a steady program keeps what it uses, while one past its
+ * peak shrinks within a few collections. */
 void gc__heap_trim(struct gc__heap *heap);
 
 /* Whether the word at this offset may hold a pointer, of an object that is no leaf: [layout.words]. */

@@ -11,7 +11,8 @@
  * word hit stay; one that is hit later gets a page that nobody charges.
  *
  * Pages are dirty from the moment they are handed out until their contents are given back to the system; dirty pages
- * are what the heap has committed, and they are charged to the budget, but for those in a file ([swap.away]). Everything here runs under the heap's lock.
+ * are what the heap has committed, and they are charged to the budget, but for those in a file ([swap.away]).
+ * Everything here runs under the heap's lock.
  */
 #ifndef GC_HEAP_PAGES_H
 #define GC_HEAP_PAGES_H
@@ -28,7 +29,7 @@ struct gc__pages {
   uint32_t bins[GC__RUN_BIN_COUNT]; /* first run of the list; GC__NONE: empty */
   uint64_t filled[(GC__RUN_BIN_COUNT + 63) / 64];
   size_t free_pages, dirty_free_pages; /* the latter are charged: those that are away are not among them */
-  size_t idle_pages; /* the least that dirty_free_pages was since gc__pages_discard_idle */
+  size_t idle_pages;                   /* the least that dirty_free_pages was since gc__pages_discard_idle */
 };
 
 /* What a request for pages came to. */
@@ -58,9 +59,9 @@ bool gc__pages_take_after(struct gc__pages *pages, uint32_t first, uint32_t coun
 /* Gives the memory of up to that many dirty free pages back to the system, longest runs first; how many it were. */
 size_t gc__pages_discard(struct gc__pages *pages, size_t count);
 
-/* The same for seven eighths of those that nobody needed since it was called last, but for as many as are to stay free. A heap
- * that uses up its free pages in each cycle and gets them back at its end keeps them: discarding and touching again
- * took two threads that keep 4,000 objects each a third of their time. */
+/* The same for seven eighths of those that nobody needed since it was called last, but for as many as are to stay free.
+ * A heap that uses up its free pages in each cycle and gets them back at its end keeps them: discarding and touching
+ * again took two threads that keep 4,000 objects each a third of their time. */
 size_t gc__pages_discard_idle(struct gc__pages *pages, size_t kept_pages);
 
 /* For checkers: the invariants in brackets above. Aborts where one is broken. */

@@ -97,8 +97,8 @@ struct gc__space {
   uint64_t *dirty_pages;              /* a bit a page: its contents may not be zero. Charged, unless [swap.away] */
   bool has_cards;
   volatile size_t returned_pages; /* of the first table, that are not charged: [pages.bytes] */
-  struct gc__counts *counts; /* more tables, of a mode that counts, or NULL: heap/counts.h */
-  struct gc__swap *swap;     /* of a heap that can be moved to a file, or NULL: heap/swap.h */
+  struct gc__counts *counts;      /* more tables, of a mode that counts, or NULL: heap/counts.h */
+  struct gc__swap *swap;          /* of a heap that can be moved to a file, or NULL: heap/swap.h */
   struct gc__budget *budget;
   struct gc__region tables[13]; /* the memory of the tables above, in their order */
 };

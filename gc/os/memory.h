@@ -40,8 +40,8 @@ bool gc__os_commit(void *start, size_t bytes);
 /* Drops the contents of committed pages; they stay usable and read as zero. False: they kept their contents. */
 bool gc__os_discard(void *start, size_t bytes);
 
-/* Replaces committed pages, at once, by a private mapping of a file from this offset on, or, where file is -1, by zeroed
- * memory. False: refused, and nothing changed. */
+/* Replaces committed pages, at once, by a private mapping of a file from this offset on, or, where file is -1, by
+ * zeroed memory. False: refused, and nothing changed. */
 bool gc__os_replace(void *start, size_t bytes, int file, uint64_t offset);
 
 /* Asks for huge pages where the range has whole ones. A wish: nothing depends on it. */
@@ -57,10 +57,11 @@ size_t gc__os_memory_limit_bytes(void);
  * not known. */
 size_t gc__os_resident_bytes(size_t *file_bytes);
 
-/* Whether memory is short although no limit is reached: what the system said when it was asked last, all zero at first. */
+/* Whether memory is short although no limit is reached: what the system said when it was asked last, all zero at first.
+ */
 struct gc__pressure {
   uint64_t asked_ns;
-  uint64_t throttled; /* how often the control group was held back for passing its soft limit (memory.high) */
+  uint64_t throttled;  /* how often the control group was held back for passing its soft limit (memory.high) */
   uint64_t stalled_us; /* for how long tasks of the group, or of the machine, have waited for memory */
 };
 

@@ -107,10 +107,11 @@ size_t gc__os_resident_bytes(size_t *file_bytes) {
 
 /* ---- Pressure ---- */
 
-/* The number behind a word of a text; 0: it is not there. */
+/* The number behind a word of a text, and spaces; 0: it is not there. */
 static uint64_t number_after(const char *text, const char *word) {
   const char *found = strstr(text, word);
-  size_t number = found ? parse_bytes(found + strlen(word)) : 0;
+  if (found) found += strlen(word) + strspn(found + strlen(word), " ");
+  size_t number = found ? parse_bytes(found) : 0;
   return number == SIZE_MAX ? 0 : number;
 }
 
@@ -126,11 +127,21 @@ static bool read_group_file(const char *name, char *text, size_t text_bytes) {
   return read_text(path, text, text_bytes);
 }
 
+/* Whether less than a tenth of the machine's memory is to be had: else who waits for memory on it has a limit of its
+ * own.
+ */
+static bool is_machine_short(void) {
+  char text[512];
+  if (!read_text("/proc/meminfo", text, sizeof text)) return false;
+  return number_after(text, "MemAvailable:") < number_after(text, "MemTotal:") / 10;
+}
+
 bool gc__os_memory_pressure(struct gc__pressure *pressure, uint64_t now_ns) {
   char text[512];
   struct gc__pressure now = {.asked_ns = now_ns};
   if (read_group_file("memory.events", text, sizeof text)) now.throttled = number_after(text, "high ");
-  if (read_group_file("memory.pressure", text, sizeof text) || read_text("/proc/pressure/memory", text, sizeof text))
+  if (read_group_file("memory.pressure", text, sizeof text) ||
+      (is_machine_short() && read_text("/proc/pressure/memory", text, sizeof text)))
     now.stalled_us = number_after(text, "total=");
   return gc__pressure_rises(pressure, &now);
 }

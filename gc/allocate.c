@@ -127,6 +127,28 @@ static void assist(struct gc__thread *self, size_t bytes) {
   }
 }
 
+/* Of the limit, how much has to be allocated since the last full collection for another one to come before cold parts
+ * of the heap go to the swap file. */
+#define SWAP_SHARE 8
+
+/* What goes to the swap file at a time, so that requests do not wait for it one by one. */
+#define SWAP_STEP_BYTES ((size_t)8 << 20)
+
+/* Whether the disk is a better place to look for room than a collection is. */
+static bool prefers_swap(void) {
+  const struct gc__heap *heap = &gc__runtime.collector.heap;
+  size_t handed = gc__word_peek(&heap->handed_since_bytes) + gc__word_peek(&heap->handed_before_bytes);
+  return heap->swap.is_on && handed < gc__word_peek(&gc__runtime.budget.limit_bytes) / SWAP_SHARE;
+}
+
+/* Moves cold memory out until there is room for the request, or nothing goes any more. */
+static void *swap_and_try(struct gc__thread *self, const struct request *request) {
+  void *object = NULL;
+  size_t bytes = request->bytes > SWAP_STEP_BYTES ? request->bytes : SWAP_STEP_BYTES;
+  while (!object && gc__collector_swap_out(&gc__runtime.collector, bytes, true)) object = try_once(self, request);
+  return object;
+}
+
 static void *rescue(struct gc__thread *self, const struct request *request) {
   void *object = NULL;
   if (gc__cascade_is_due(&gc__runtime.collector.counting)) {
@@ -135,8 +157,11 @@ static void *rescue(struct gc__thread *self, const struct request *request) {
     if (object) return object;
   }
   bool is_absurd = request->bytes > gc__runtime.collector.heap.space.reserved_bytes;
-  if (!is_absurd && !is_disabled() && is_worth_collecting(request) && gc__collect_now(GC_COLLECT_FULL))
+  if (!is_absurd && prefers_swap()) object = swap_and_try(self, request);
+  if (!object && !is_absurd && !is_disabled() && is_worth_collecting(request) && gc__collect_now(GC_COLLECT_FULL)) {
     object = try_once(self, request);
+    if (!object) object = swap_and_try(self, request);
+  }
   if (object) gc__flag_set(&gc__runtime.has_reported_oom, 0);
   return object ? object : fail(request);
 }

@@ -27,6 +27,11 @@ int gc_on_event(gc_event_fn *fn, void *data) {
   gc__lock_take(&listeners.lock);
   unsigned count = listeners.count;
   if (!error && count == FUNCTIONS_MOST) error = ENOSPC;
+  if (!error && !count) { /* nobody was told of what was before: it is no news */
+    struct gc__runtime *runtime = &gc__runtime;
+    gc__word_set(&runtime->grown_bytes_seen, gc__word_get(&runtime->collector.heap.grown_bytes));
+    gc__word_set(&runtime->returned_bytes_seen, gc__word_get(&runtime->collector.heap.returned_bytes));
+  }
   if (!error) {
     listeners.functions[count].fn = fn;
     listeners.functions[count].data = data;
@@ -68,6 +73,7 @@ void gc__events_deliver(void) {
 void gc__events_collection(const struct gc__collection *made) {
   if (GC__LIKELY(!gc__flag_get(&listeners.count))) return;
   size_t limit = gc__word_peek(&gc__runtime.budget.limit_bytes);
+  size_t away = gc__word_peek(&gc__runtime.collector.heap.swap.away_bytes);
   struct gc_event event = {.kind = GC_EVENT_COLLECTION_START,
                            .collection = made->is_full ? GC_COLLECT_FULL : GC_COLLECT_MINOR,
                            .time_ns = made->start_ns};
@@ -78,5 +84,5 @@ void gc__events_collection(const struct gc__collection *made) {
   event.bytes = made->live_bytes;
   tell(&event);
   event.kind = GC_EVENT_LIMIT_NEAR;
-  if (made->live_bytes > limit / 8 * 7) tell(&event);
+  if (made->live_bytes > away && made->live_bytes - away > limit / 8 * 7) tell(&event);
 }

@@ -105,13 +105,13 @@ static int open_collector(struct gc__runtime *runtime, struct gc__collector_sett
   enum gc_tracking tracking = settings->options.tracking;
   choose_source(wanted, settings->options.mode, tracking);
   int error = gc__collector_open(&runtime->collector, &runtime->budget, wanted);
-  if (error != ENOTSUP) return error;
+  if (error != ENOTSUP || wanted->swap_error) return error;
   if (tracking != GC_TRACK_AUTO)
     gc__report("tracking %s cannot be had: %s", tracking == GC_TRACK_PAGES ? "pages" : "protect", wanted->missing);
   if (tracking != GC_TRACK_AUTO && !settings->tracking_is_wish) return error;
   wanted->watch = tracking == GC_TRACK_PROTECT ? GC__WATCH_KERNEL : GC__WATCH_NONE;
   error = gc__collector_open(&runtime->collector, &runtime->budget, wanted);
-  if (error != ENOTSUP) return error;
+  if (error != ENOTSUP || wanted->swap_error) return error;
   wanted->watch = GC__WATCH_NONE;
   return gc__collector_open(&runtime->collector, &runtime->budget, wanted);
 }
@@ -134,6 +134,8 @@ static int start(const struct gc_options *options) {
       .reserve_bytes = choose_reserve_bytes(),
       .initial_bytes = settings->options.initial_bytes,
       .limit_bytes = settings->options.limit_bytes,
+      .swap_path = settings->options.swap_path,
+      .swap_bytes = settings->options.swap_bytes,
       .nursery_bytes = settings->options.nursery_bytes,
       .growth_percent = settings->options.growth_percent,
       .markers = settings->options.markers ? settings->options.markers : gc__os_processors(),
@@ -143,6 +145,12 @@ static int start(const struct gc_options *options) {
       .own_state = {(uintptr_t)runtime, (uintptr_t)(runtime + 1)},
   };
   error = open_collector(runtime, &wanted);
+  if (wanted.swap_error) {
+    gc__report("no swap file can be made at %.200s: %s", wanted.swap_path, strerror(wanted.swap_error));
+    if (!settings->swap_is_wish) return error;
+    wanted.swap_path = NULL;
+    error = open_collector(runtime, &wanted);
+  }
   if (error) return error;
   publish_barrier(&runtime->collector.heap.space);
   if (settings->check_heap) {
@@ -154,6 +162,7 @@ static int start(const struct gc_options *options) {
   else if (settings->check_barriers)
     gc__report("TREFOIL_CHECK=barriers: only for programs that run with tracking barrier; nothing is checked");
   runtime->collector.heap.guards.freed_percent = settings->options.guard_freed_percent;
+  runtime->collector.heap.swap.is_eager = settings->stress_swap;
   if (settings->stress_allocation) runtime->collector.heap.hand_out_bytes = 1;
   runtime->process_id = gc__os_process_id();
   gc__flag_set(&runtime->is_running, 1);

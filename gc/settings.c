@@ -19,12 +19,13 @@ static int check_ranges(const struct gc_options *options) {
   if (options->markers > GC__MARKERS_MOST || options->guard_freed_percent > 100) return EINVAL;
   if (options->limit_bytes && options->initial_bytes > options->limit_bytes) return EINVAL;
   if (options->stop_signal < 0 || options->stop_signal > SIGRTMAX) return EINVAL;
+  if (options->swap_path && (!*options->swap_path || options->buffer)) return EINVAL;
   if (options->stop_signal == SIGKILL || options->stop_signal == SIGSTOP) return EINVAL;
   return 0;
 }
 
 static int check_supported(const struct gc_options *options) {
-  if (options->buffer || options->buffer_bytes || options->swap_path) return ENOTSUP;
+  if (options->buffer || options->buffer_bytes) return ENOTSUP;
   return 0;
 }
 
@@ -82,19 +83,27 @@ static bool read_switch(const char *name, const char *word) {
   return false;
 }
 
-/* Words with commas between them. */
-static void read_checks(struct gc__settings *settings) {
-  const char *text = getenv("TREFOIL_CHECK"), *word = text;
-  bool heap = false, barriers = false;
+/* One of two words, or both with a comma between them. */
+static void read_words(const char *name, const char *const words[2], bool *const found[2], const char *accepted) {
+  const char *text = getenv(name), *word = text;
+  bool has[2] = {false, false};
   for (; word && *word; word += *word == ',') {
     size_t length = strcspn(word, ",");
-    if (length == 4 && !memcmp(word, "heap", length)) heap = true;
-    else if (length == 8 && !memcmp(word, "barriers", length)) barriers = true;
-    else return reject("TREFOIL_CHECK", text, "heap, barriers, or both with a comma between them");
+    unsigned i = 0;
+    while (i < 2 && (strlen(words[i]) != length || memcmp(word, words[i], length) != 0)) i++;
+    if (i == 2) return reject(name, text, accepted);
+    has[i] = true;
     word += length;
   }
-  settings->check_heap = heap;
-  settings->check_barriers = barriers;
+  for (unsigned i = 0; i < 2; i++) *found[i] = has[i];
+}
+
+static void read_checks(struct gc__settings *settings) {
+  static const char *const checks[] = {"heap", "barriers"}, *const stresses[] = {"alloc", "swap"};
+  read_words("TREFOIL_CHECK", checks, (bool *[]){&settings->check_heap, &settings->check_barriers},
+             "heap, barriers, or both with a comma between them");
+  read_words("TREFOIL_STRESS", stresses, (bool *[]){&settings->stress_allocation, &settings->stress_swap},
+             "alloc, swap, or both with a comma between them");
 }
 
 static void read_mode(struct gc_options *options) {
@@ -127,6 +136,15 @@ static void read_tracking(struct gc__settings *settings) {
                   : "auto, pages, protect, none (barrier is for programs that ask for it)");
 }
 
+static void read_swap(struct gc__settings *settings) {
+  const char *path = getenv("TREFOIL_SWAP");
+  if (path && *path) {
+    settings->options.swap_path = path;
+    settings->swap_is_wish = true;
+  }
+  read_size("TREFOIL_SWAP_BYTES", &settings->options.swap_bytes, SIZE_MAX, "a number of bytes, with K, M or G");
+}
+
 static void read_environment(struct gc__settings *settings) {
   static const char sizes[] = "a number of bytes, with K, M or G";
   struct gc_options *options = &settings->options;
@@ -135,13 +153,13 @@ static void read_environment(struct gc__settings *settings) {
   read_size("TREFOIL_LIMIT", &options->limit_bytes, SIZE_MAX, sizes);
   read_size("TREFOIL_INITIAL", &options->initial_bytes, SIZE_MAX, sizes);
   read_size("TREFOIL_NURSERY", &options->nursery_bytes, SIZE_MAX, sizes);
+  read_swap(settings);
   read_count("TREFOIL_GROWTH", &options->growth_percent, 100000, "a number of percent up to 100000");
   read_count("TREFOIL_MARKERS", &options->markers, GC__MARKERS_MOST,
              "a number of threads up to 128; 0: one a processor");
   if (!options->buffer) /* whose pages are the program's */
     read_count("TREFOIL_GUARD_FREED", &options->guard_freed_percent, 100, "a number of percent up to 100");
   settings->log_collections = read_switch("TREFOIL_LOG", "gc");
-  settings->stress_allocation = read_switch("TREFOIL_STRESS", "alloc");
   read_checks(settings);
   settings->statistics_path = getenv("TREFOIL_STATS");
   if (settings->statistics_path && !*settings->statistics_path) settings->statistics_path = NULL;

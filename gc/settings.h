@@ -10,8 +10,10 @@
 struct gc__settings {
   struct gc_options options;
   bool tracking_is_wish; /* it came from the environment: where the machine cannot, another one is taken */
+  bool swap_is_wish;     /* likewise: without it where the file cannot be made */
   bool log_collections;        /* TREFOIL_LOG=gc */
   bool stress_allocation;      /* TREFOIL_STRESS=alloc */
+  bool stress_swap;            /* TREFOIL_STRESS=swap; both: with a comma between them */
   bool check_heap;             /* TREFOIL_CHECK=heap */
   bool check_barriers;         /* TREFOIL_CHECK=barriers; both: with a comma between them */
   const char *statistics_path; /* TREFOIL_STATS; NULL: none */

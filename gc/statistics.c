@@ -112,6 +112,10 @@ static void read_figures(struct gc_stats *out) {
   out->threads = (unsigned)collector->world.thread_count - gc__finalizers_own_threads();
   out->finalizers_pending = gc__word_get(&collector->heap.ties.queued_count);
   out->markers = collector->crew.wanted_count;
+  out->swapped_bytes = gc__word_peek(&collector->heap.swap.away_bytes);
+  out->swapped_out_bytes = collector->swapping.moved_bytes;
+  out->swap_stops = collector->swapping.stops;
+  out->swap_stop_max_ns = collector->swapping.stop_most_ns;
   add_counting(out, collector);
   gc__lock_take(&collector->heap.lock);
   add_heap(out, collector);
@@ -247,6 +251,10 @@ static void write_figures(struct sheet *sheet, const struct gc_stats *s) {
       {"stuck_objects", s->stuck_objects},
       {"increments", s->increments},
       {"decrements", s->decrements},
+      {"swapped_bytes", s->swapped_bytes},
+      {"swapped_out_bytes", s->swapped_out_bytes},
+      {"swap_stops", s->swap_stops},
+      {"swap_stop_max_ns", s->swap_stop_max_ns},
   };
   for (unsigned i = 0; i < sizeof figures / sizeof figures[0]; i++)
     print(sheet, "  \"%s\": %" PRIu64 ",\n", figures[i].name, figures[i].value);

@@ -31,13 +31,44 @@ static void update_limit(struct gc__collector *collector) {
   if (!limit) {
     if (collector->limit_read_ns && now_ns - collector->limit_read_ns < LIMIT_READ_NS) return;
     collector->limit_read_ns = now_ns;
-    size_t used = gc__word_peek(&collector->budget->used_bytes), resident = gc__os_resident_bytes();
+    size_t used = gc__word_peek(&collector->budget->used_bytes), files, resident = gc__os_resident_bytes(&files);
+    size_t away =
+        gc__word_peek(&collector->heap.swap.away_bytes); /* what of it lies in the page cache can be dropped */
+    resident -= files < away ? files : away;
     size_t rest = resident > used ? resident - used : 0;
     limit = gc__os_memory_limit_bytes();
     limit = limit > rest ? limit - rest : 0;
     limit -= limit / 20;
   }
   gc__word_poke(&collector->budget->limit_bytes, limit);
+}
+
+/* The system says that memory is short: what is free goes back at once, and a collection that nobody asked to be a full
+ * one is one all the same if so much of the heap was allocated since the last full one. */
+#define PRESSED_SHARE 8
+
+/* Whether a full collection is the answer. Asked no more often than for the limit. */
+static bool note_pressure(struct gc__collector *collector) {
+  const struct gc__heap *heap = &collector->heap;
+  uint64_t now_ns = gc__clock_ns();
+  if (now_ns - collector->pressure.asked_ns >= LIMIT_READ_NS)
+    collector->is_pressed = gc__os_memory_pressure(&collector->pressure, now_ns) || collector->is_pressed;
+  size_t handed = gc__word_peek(&heap->handed_before_bytes) + gc__word_peek(&heap->handed_since_bytes);
+  return collector->is_pressed && handed >= collector->last.live_bytes / PRESSED_SHARE;
+}
+
+/* World running, in a section. */
+static void relieve(struct gc__collector *collector) {
+  struct gc__heap *heap = &collector->heap;
+  if (!collector->is_pressed) return;
+  collector->is_pressed = false;
+  gc__sweep_finish(heap);
+  gc__lock_take(&heap->lock);
+  size_t free_pages = heap->pages.dirty_free_pages, kept = heap->initial_bytes / GC__PAGE_BYTES;
+  size_t returned = free_pages > kept ? gc__pages_discard(&heap->pages, free_pages - kept) : 0;
+  gc__word_add(&heap->returned_bytes, returned * GC__PAGE_BYTES);
+  gc__lock_give(&heap->lock);
+  gc__swapping_relieve(collector);
 }
 
 /* What may be allocated: what the limit leaves, and what is free in the heap already. */
@@ -47,7 +78,10 @@ static void update_allowance(struct gc__collector *collector) {
   size_t room = limit > used ? limit - used : 0;
   size_t live = collector->last.live_bytes, table_bytes = gc__space_table_bytes(&collector->heap.space);
   size_t dirty = used > table_bytes ? used - table_bytes : 0;
-  if (dirty > live) room += dirty - live;
+  size_t away = gc__word_peek(&collector->heap.swap.away_bytes);
+  if (live > away && dirty > live - away) room += dirty - (live - away);
+  size_t more = gc__swapping_room_bytes(collector);
+  if (room < more) room = more;
   size_t attached = gc__word_peek(&collector->world.thread_count), threads = attached ? attached : 1;
   if (threads > collector->processors) threads = collector->processors;
   collector->mode->pace(collector, (unsigned)threads, room);
@@ -65,6 +99,12 @@ static int open_log(struct gc__collector *collector, struct gc__collector_settin
   return gc__log_open(&collector->heap, settings->has_cards, settings->watch, &settings->missing);
 }
 
+static int open_swap(struct gc__collector *collector, struct gc__collector_settings *settings) {
+  if (!settings->swap_path) return 0;
+  settings->swap_error = gc__swap_open(&collector->heap, settings->swap_path, settings->swap_bytes);
+  return settings->swap_error;
+}
+
 int gc__collector_open(struct gc__collector *collector, struct gc__budget *budget,
                        struct gc__collector_settings *settings) {
   *collector = (struct gc__collector){.budget = budget,
@@ -79,6 +119,9 @@ int gc__collector_open(struct gc__collector *collector, struct gc__budget *budge
   update_limit(collector);
   if (!gc__heap_open(&collector->heap, budget, settings->reserve_bytes, settings->initial_bytes)) goto no_heap;
   error = open_log(collector, settings);
+  if (error) goto no_roots;
+  error = ENOMEM;
+  error = open_swap(collector, settings);
   if (error) goto no_roots;
   error = ENOMEM;
   if (!gc__roots_open(&collector->roots, budget, settings->own_state)) goto no_roots;
@@ -312,13 +355,17 @@ static bool collect(struct gc__collector *collector, bool is_full) {
   size_t number = collector->number;
   bool is_ready;
   gc__world_enter(self);
-  is_full = is_full || collector->mode->wants_full(collector);
+  bool is_pressed = note_pressure(collector);
+  is_full = is_full || is_pressed || collector->mode->wants_full(collector);
   if (is_full || gc__heap_has_counts(&collector->heap)) gc__sweep_finish(&collector->heap);
   update_limit(collector);
   do is_ready = run_stopped(collector, is_full);
   while (is_ready && collector->number == number); /* roots were added meanwhile: once more, with room for them */
   if (is_ready) {
     gc__sweep_large(&collector->heap, collector->last.is_full);
+    if (gc__heap_has_counts(&collector->heap) && collector->last.is_full) gc__counting_trim(&collector->counting);
+    gc__swapping_settle(collector);
+    relieve(collector);
     update_allowance(collector);
   }
   gc__world_leave(self);
@@ -378,6 +425,7 @@ void gc__collector_reset_counts(struct gc__collector *collector) {
   collector->count_minor = collector->count_full = 0;
   collector->objects_marked = collector->mark_ns = 0;
   collector->heap.log.written_pages = 0;
+  collector->swapping = (struct gc__swapping){.failed_ns = collector->swapping.failed_ns};
   memset(&collector->pauses_minor, 0, sizeof collector->pauses_minor);
   memset(&collector->pauses_full, 0, sizeof collector->pauses_full);
   gc__word_poke(&collector->heap.sweep.total_ns, 0);
@@ -406,12 +454,14 @@ static void open_gates(struct gc__collector *collector) {
 }
 
 void gc__collector_after_fork_in_parent(struct gc__collector *collector) {
+  gc__swap_after_fork(&collector->heap.swap);
   open_gates(collector);
 }
 
 void gc__collector_after_fork_in_child(struct gc__collector *collector) {
   gc__crew_after_fork(&collector->crew);
   gc__log_after_fork(&collector->heap);
+  gc__swap_after_fork(&collector->heap.swap);
   gc__world_after_fork(&collector->world);
   gc__flag_set(&threads_at_loader, 0);
   open_gates(collector);

@@ -14,6 +14,7 @@
 #include "collect/nursery.h"
 #include "collect/pauses.h"
 #include "collect/roots.h"
+#include "collect/swapping.h"
 #include "collect/world.h"
 
 struct gc__pause_record {
@@ -51,12 +52,15 @@ struct gc__collector {
   void *inspected;                                 /* what those of the first and last keep between stops */
   unsigned growth_percent;
   unsigned processors;
-  size_t wanted_limit_bytes;   /* as the options say; 0: the system's */
-  uint64_t limit_read_ns;      /* when the system was asked last */
+  size_t wanted_limit_bytes; /* as the options say; 0: the system's */
+  uint64_t limit_read_ns;    /* when the system was asked last */
+  struct gc__pressure pressure;
+  bool is_pressed;             /* memory is short outside: the next collection is for giving it back */
   volatile size_t number;      /* of collections so far */
   volatile size_t number_full; /* of full ones so far */
   struct gc__collection last;
-  struct gc__nursery nursery;       /* of modes that have one */
+  struct gc__nursery nursery; /* of modes that have one */
+  struct gc__swapping swapping;
   uint64_t objects_marked, mark_ns; /* in all */
   uint64_t count_minor, count_full;
   struct gc__pauses pauses_minor, pauses_full;
@@ -71,14 +75,17 @@ struct gc__collector_settings {
   bool wants_log, has_cards; /* heap/write_log.h */
   enum gc__watch_kind watch; /* its source, if it is not cards */
   const char *missing;       /* result: what the machine lacks, with ENOTSUP */
+  int swap_error;            /* result: why there is no swap file; then it is what the function returns */
   size_t reserve_bytes, initial_bytes, limit_bytes, nursery_bytes;
+  const char *swap_path; /* NULL: none */
+  size_t swap_bytes;
   unsigned growth_percent, markers;
   int stop_signal;
   bool interior_in_heap, keeps_records;
   struct gc__range own_state; /* no root */
 };
 
-/* 0; ENOMEM; EINVAL (the signal); ENOTSUP (the log's source). */
+/* 0; ENOMEM; EINVAL (the signal); ENOTSUP (the log's source); else why there is no swap file, as swap_error says. */
 int gc__collector_open(struct gc__collector *collector, struct gc__budget *budget,
                        struct gc__collector_settings *settings);
 void gc__collector_close(struct gc__collector *collector);

@@ -1,6 +1,7 @@
 /* collect/counting.c - see counting.h. The pieces; the steps of an epoch are in epoch.c. */
 #include "collect/counting.h"
 #include "base/check.h"
+#include "collect/cascade.h"
 #include "heap/block.h"
 #include "heap/large.h"
 
@@ -22,6 +23,20 @@ bool gc__objects_grow(struct gc__objects *objects) {
 static bool open_objects(struct gc__objects *objects, struct gc__budget *budget) {
   *objects = (struct gc__objects){0};
   return gc__region_open_most(&objects->memory, budget, OBJECTS_MOST * sizeof(size_t)) && gc__objects_grow(objects);
+}
+
+static void trim_objects(struct gc__objects *objects) {
+  size_t kept = objects->count > FIRST_OBJECTS ? objects->count : FIRST_OBJECTS;
+  gc__region_trim(&objects->memory, kept * sizeof(size_t));
+  size_t room = objects->memory.committed_bytes / sizeof(size_t);
+  if (room < objects->room) objects->room = room;
+}
+
+void gc__counting_trim(struct gc__counting *counting) {
+  trim_objects(&counting->promoted);
+  gc__cascade_hold(counting);
+  trim_objects(&counting->dying);
+  gc__cascade_let_go(counting);
 }
 
 bool gc__counting_open(struct gc__counting *counting, struct gc__heap *heap, bool interior_in_heap) {

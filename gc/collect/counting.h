@@ -88,6 +88,9 @@ struct gc__counting {
 bool gc__counting_open(struct gc__counting *counting, struct gc__heap *heap, bool interior_in_heap);
 void gc__counting_close(struct gc__counting *counting);
 
+/* Gives back what the lists of objects do not need now. Collector lock held, the world runs. */
+void gc__counting_trim(struct gc__counting *counting);
+
 /* ---- Steps, world stopped ---- */
 
 /* One epoch over these roots, which say what was written as well. */

@@ -81,6 +81,7 @@ void gc__block_list(struct gc__heap *heap, uint32_t block) {
   GC__CHECK(gc__lock_is_held(&heap->lock));
   struct gc__block *facts = block_at(heap, block);
   GC__CHECK(facts->state != GC__BLOCK_LISTED);
+  if (gc__swap_keeps_idle(heap->space.swap, block)) return;
   enum gc__tier tier = facts->is_open ? GC__TIER_SPARSE : gc__block_tier(heap, block);
   uint32_t *list = &heap->available[tier][facts->kind][facts->size_class];
   facts->state = GC__BLOCK_LISTED;
@@ -214,6 +215,12 @@ static void touch(struct gc__heap *heap, uint32_t block) {
   gc__lock_take(&heap->lock);
   gc__page_set_add_mask(&heap->counts.sets[GC__SET_TOUCHED], block, 1);
   gc__lock_give(&heap->lock);
+}
+
+void gc__block_offer(struct gc__heap *heap, uint32_t block) {
+  struct gc__block *facts = block_at(heap, block);
+  if (!gc__heap_has_counts(heap) || facts->state == GC__BLOCK_NONE) return;
+  if (gc__byte_swap_if(&facts->is_touched, 0, 1)) gc__page_set_add_mask(&heap->counts.sets[GC__SET_TOUCHED], block, 1);
 }
 
 void gc__block_note_freed(struct gc__heap *heap, uint32_t block) {

@@ -27,7 +27,8 @@ struct gc__page_grant gc__block_make(struct gc__heap *heap, enum gc__kind kind, 
 /* Gives an unlisted block without allocated cells back to the pages. Lock held. */
 void gc__block_release(struct gc__heap *heap, uint32_t block);
 
-/* Lists an unlisted block as available, or takes one from a list, owned; GC__NONE: the list is empty. Lock held. */
+/* Lists an unlisted block as available, unless its unit is away ([swap.idle]), or takes one from a list, owned;
+ * GC__NONE: the list is empty. Lock held. */
 void gc__block_list(struct gc__heap *heap, uint32_t block);
 uint32_t gc__block_unlist(struct gc__heap *heap, enum gc__kind kind, unsigned size_class, enum gc__tier tier);
 
@@ -63,6 +64,9 @@ bool gc__block_clear_young_cell(struct gc__heap *heap, size_t granule);
 /* A cell of this block was freed by hand, and nobody keeps it: once there are enough, the block is listed again. In a
  * mode that counts, for whatever reason it became free: the block is touched (heap/sweep.h). The byte was cleared. */
 void gc__block_note_freed(struct gc__heap *heap, uint32_t block);
+
+/* The block may be listed again: in a mode that counts it is touched, in others the next sweep comes by. Lock held. */
+void gc__block_offer(struct gc__heap *heap, uint32_t block);
 
 /* A thread that has just freed a block's last cell may still ask, while the block is released and made anew with
  * another class: then either answer will do. */

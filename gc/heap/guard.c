@@ -56,6 +56,16 @@ static struct gc__range whole_range(const struct gc__heap *heap, const struct gc
   return (struct gc__range){start, start + all_pages(guard) * GC__PAGE_BYTES};
 }
 
+bool gc__guards_meet(const struct gc__heap *heap, size_t first_page, size_t page_count) {
+  const struct gc__guards *guards = &heap->guards;
+  for (size_t number = 0, count = gc__word_peek(&guards->count); number < count; number++) {
+    const struct gc__guard *guard = guard_numbered(guards, number);
+    if (guard->state == GC__GUARD_UNUSED) continue;
+    if (guard->first < first_page + page_count && first_page < guard->first + all_pages(guard)) return true;
+  }
+  return false;
+}
+
 /* What the system protects at once. */
 static size_t unit_bytes(void) {
   size_t page_bytes = gc__os_page_bytes();

@@ -62,6 +62,10 @@ static GC__INLINE bool gc__guards_any(const struct gc__guards *guards) {
   return gc__word_peek(&guards->live_count) != 0;
 }
 
+/* Whether some of these pages are guarded, closed or kept, and have to stay mapped as they are. Lock held, or in a
+ * stop. */
+bool gc__guards_meet(const struct gc__heap *heap, size_t first_page, size_t page_count);
+
 void gc__guards_open(struct gc__guards *guards);
 void gc__guards_close(struct gc__heap *heap);
 

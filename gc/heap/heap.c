@@ -6,9 +6,12 @@
 /* Steps in which cells are zeroed and handed out; 256 B to 64 KiB measured within 5 %. */
 #define HAND_OUT_BYTES 4096
 
-/* Less than a megabyte, or an eighth of what is committed, is not worth returning. */
+/* Less than a megabyte, or a sixteenth of what is committed, is not worth returning. */
 #define TRIM_LEAST_BYTES ((size_t)1 << 20)
-#define TRIM_LEAST_PART  8
+#define TRIM_LEAST_PART  16
+
+/* Of what is in use, how much is kept free although nobody needed it for a whole cycle. */
+#define KEPT_PART 16
 
 static bool take_initial(struct gc__heap *heap, size_t initial_bytes) {
   uint32_t count = (uint32_t)(gc__round_up(initial_bytes, GC__BLOCK_BYTES) / GC__PAGE_BYTES);
@@ -63,9 +66,10 @@ bool gc__heap_keep_counts(struct gc__heap *heap) {
 void gc__heap_close(struct gc__heap *heap) {
   size_t heap_pages = 0;
   for (size_t word = 0; word < heap->space.span_bytes / GC__PAGE_BYTES / 64; word++)
-    heap_pages += gc__bit_count(heap->space.dirty_pages[word]);
+    heap_pages += gc__bit_count(gc__swap_charged_word(&heap->space, word));
   gc__budget_give(heap->budget, heap_pages * GC__PAGE_BYTES);
   gc__guards_close(heap);
+  gc__swap_close(heap);
   gc__log_close(heap);
   gc__ties_close(&heap->ties);
   gc__layouts_close(&heap->layouts);
@@ -77,7 +81,9 @@ void gc__heap_close(struct gc__heap *heap) {
 /* The numbers ran out: what is live gets the first one, everything else 0. */
 static void renumber(struct gc__heap *heap) {
   size_t granules = heap->space.span_bytes / GC__GRANULE_BYTES;
-  for (size_t i = 0; i < granules; i++) heap->space.live[i] = heap->space.live[i] == heap->epoch ? GC__EPOCH_FIRST : 0;
+  uint8_t *live = heap->space.live;
+  for (size_t i = 0; i < granules; i++)
+    if (live[i]) live[i] = live[i] == heap->epoch ? GC__EPOCH_FIRST : 0; /* [pages.bytes]: what is 0 is not written */
   heap->epoch = heap->black_epoch = GC__EPOCH_FIRST;
 }
 
@@ -115,6 +121,7 @@ static void end_stop(struct gc__heap *heap, bool is_full) {
     gc__log_arm(heap);
   }
   next_stamp(heap);
+  heap->swap.turn++;
   size_t handed = gc__word_peek(&heap->handed_before_bytes) + gc__word_peek(&heap->handed_since_bytes);
   gc__word_poke(&heap->handed_before_bytes, is_full ? 0 : handed);
   gc__word_poke(&heap->handed_since_bytes, 0);
@@ -155,10 +162,13 @@ void gc__heap_trim(struct gc__heap *heap) {
   gc__word_poke(&heap->untrimmed_bytes, 0);
   size_t handed = gc__word_peek(&heap->handed_since_bytes);
   size_t allowed = gc__word_peek(&heap->allowance_bytes);
-  size_t wanted = allowed > handed ? allowed - handed : 0;
-  if (wanted < heap->initial_bytes) wanted = heap->initial_bytes;
   size_t free_bytes = heap->pages.dirty_free_pages * GC__PAGE_BYTES;
-  size_t least = gc__word_peek(&heap->budget->used_bytes) / TRIM_LEAST_PART;
+  size_t used_bytes = gc__word_peek(&heap->budget->used_bytes);
+  size_t busy_bytes = used_bytes > free_bytes ? used_bytes - free_bytes : 0;
+  size_t wanted = allowed > handed ? allowed - handed : 0;
+  if (wanted > busy_bytes / KEPT_PART) wanted = busy_bytes / KEPT_PART;
+  if (wanted < heap->initial_bytes) wanted = heap->initial_bytes;
+  size_t least = used_bytes / TRIM_LEAST_PART;
   if (least < TRIM_LEAST_BYTES) least = TRIM_LEAST_BYTES;
   if (free_bytes < wanted + least || heap->pages.idle_pages * GC__PAGE_BYTES < least) wanted = free_bytes;
   size_t pages = gc__pages_discard_idle(&heap->pages, wanted / GC__PAGE_BYTES);

@@ -17,6 +17,7 @@
 #include "heap/liveness.h"
 #include "heap/pages.h"
 #include "heap/space.h"
+#include "heap/swap.h"
 #include "heap/ties.h"
 #include "heap/write_log.h"
 #include "os/lock.h"
@@ -57,6 +58,7 @@ struct gc__heap {
   uint32_t large, root_large;                                          /* lists of large objects */
   struct gc__sweep sweep;
   struct gc__log log;
+  struct gc__swap swap;
   size_t initial_bytes;                /* never given back to the system */
   volatile size_t handed_since_bytes;  /* to programs since the last collection, less what they freed */
   volatile size_t handed_before_bytes; /* between the last full collection and the last one */
@@ -105,8 +107,9 @@ bool gc__heap_grow(struct gc__heap *heap, uint32_t page_count, uint32_t alignmen
  * the system before it could be used. */
 bool gc__heap_is_trim_due(const struct gc__heap *heap);
 
-/* Gives free memory that was idle since the last time, beyond what the allowance may use, back to the system, half of
- * it at a time: a steady program keeps what it uses, while one past its peak shrinks within a few collections. */
+/* Gives free memory that was idle since the last time back to the system, most of it at a time, but for a sixteenth
+ * of what is in use and no more than the allowance may use: a steady program keeps what it uses, while one past its
+ * peak shrinks within a few collections. */
 void gc__heap_trim(struct gc__heap *heap);
 
 /* Whether the word at this offset may hold a pointer, of an object that is no leaf: [layout.words]. */

@@ -2,6 +2,7 @@
 #include "heap/pages.h"
 #include "base/check.h"
 #include "heap/counts.h"
+#include "heap/swap.h"
 #include "os/report.h"
 
 #define EXACT_BINS   32u
@@ -54,6 +55,14 @@ static size_t count_dirty(const struct gc__space *space, uint32_t first, uint32_
   for (size_t word = first / 64; word * 64 < end; word++)
     dirty += gc__bit_count(space->dirty_pages[word] & gc__bits_of_range(word, first, end));
   return dirty;
+}
+
+/* Those of them that are charged to the budget. */
+static size_t count_charged(const struct gc__space *space, uint32_t first, uint32_t count) {
+  size_t end = (size_t)first + count, charged = 0;
+  for (size_t word = first / 64; word * 64 < end; word++)
+    charged += gc__bit_count(gc__swap_charged_word(space, word) & gc__bits_of_range(word, first, end));
+  return charged;
 }
 
 static void set_dirty(struct gc__space *space, uint32_t first, uint32_t count, bool dirty) {
@@ -138,15 +147,42 @@ static void cut(struct gc__pages *pages, uint32_t run_first, uint32_t first, uin
   pages->free_pages -= count;
 }
 
-/* Charges the clean ones of these free pages. Where the budget is short, other free pages lose their memory first. */
+/* The blocks of these pages whose liveness bytes were given back; they are there again if is_taken. */
+static size_t count_returned(struct gc__space *space, uint32_t first, uint32_t count, bool is_taken) {
+  size_t returned = 0;
+  for (uint32_t block = first / GC__BLOCK_PAGES; block <= (first + count - 1) / GC__BLOCK_PAGES; block++) {
+    if (!space->blocks[block].has_no_bytes) continue;
+    returned++;
+    if (is_taken) space->blocks[block].has_no_bytes = false;
+  }
+  if (is_taken) gc__word_add(&space->returned_pages, -returned);
+  return returned;
+}
+
+/* What is handed out is not away any more; or it was, and is given back. */
+static void forget_away(struct gc__space *space, uint32_t first, uint32_t count, bool is_taken) {
+  size_t end = (size_t)first + count;
+  if (!space->swap) return;
+  for (size_t word = first / 64; word * 64 < end; word++) {
+    uint64_t bits = space->swap->away[word] & gc__bits_of_range(word, first, end);
+    if (is_taken) space->swap->away[word] &= ~bits;
+    else gc__word_add(&space->swap->away_bytes, -(gc__bit_count(bits) * GC__PAGE_BYTES));
+  }
+}
+
+/* Charges those of these free pages that are not charged yet. Where the budget is short, other free pages lose their
+ * memory first. */
 static bool charge(struct gc__pages *pages, uint32_t first, uint32_t count, size_t *dirty_pages) {
   for (bool again = false;; again = true) {
-    size_t dirty = count_dirty(pages->space, first, count);
-    if (gc__budget_take(pages->space->budget, (count - dirty) * GC__PAGE_BYTES)) {
+    size_t charged = count_charged(pages->space, first, count);
+    size_t more = count - charged + count_returned(pages->space, first, count, false);
+    if (gc__budget_take(pages->space->budget, more * GC__PAGE_BYTES)) {
+      count_returned(pages->space, first, count, true);
+      *dirty_pages = count_dirty(pages->space, first, count);
       set_dirty(pages->space, first, count, true);
-      pages->dirty_free_pages -= dirty;
+      forget_away(pages->space, first, count, true);
+      pages->dirty_free_pages -= charged;
       if (pages->idle_pages > pages->dirty_free_pages) pages->idle_pages = pages->dirty_free_pages;
-      *dirty_pages = dirty;
       return true;
     }
     if (again || !gc__pages_discard(pages, count)) return false;
@@ -205,7 +241,8 @@ static void join_and_link(struct gc__pages *pages, uint32_t first, uint32_t coun
 }
 
 void gc__pages_give(struct gc__pages *pages, uint32_t first, uint32_t count) {
-  pages->dirty_free_pages += count_dirty(pages->space, first, count);
+  pages->dirty_free_pages += count_charged(pages->space, first, count);
+  forget_away(pages->space, first, count, false);
   join_and_link(pages, first, count);
 }
 
@@ -225,20 +262,58 @@ bool gc__pages_grow(struct gc__pages *pages, uint32_t count, uint32_t alignment_
 
 /* ---- Returning memory to the system ---- */
 
-/* Discards the dirty ones of these pages, at most that many; how many it were. counts: their shadow goes, too; NULL: it
- * stays. */
-static size_t discard_dirty(struct gc__pages *pages, uint32_t first, uint32_t count, size_t most,
-                            struct gc__counts *counts) {
+/* The pages lost their memory: they are clean, or away ([swap.free]). */
+static void note_discarded(struct gc__space *space, size_t first, size_t end) {
+  for (size_t page = first; page < end; page++) {
+    if (gc__swap_is_mapped(space->swap, page)) gc__bit_set(space->swap->away, page);
+    else space->dirty_pages[page / 64] &= ~((uint64_t)1 << page % 64);
+  }
+}
+
+static bool is_charged(const struct gc__space *space, size_t page) {
+  return gc__swap_charged_word(space, page / 64) >> page % 64 & 1;
+}
+
+/* Whether the block lies in the free run [first, end), none of its pages is charged, and none of its bytes says that a
+ * false root word points there. */
+static bool is_bare(const struct gc__space *space, size_t block, size_t first, size_t end) {
+  if (block * GC__BLOCK_PAGES < first || (block + 1) * GC__BLOCK_PAGES > end) return false;
+  return !space->blocks[block].has_no_bytes && !space->blocks[block].black_epoch &&
+         !count_charged(space, (uint32_t)(block * GC__BLOCK_PAGES), (uint32_t)GC__BLOCK_PAGES);
+}
+
+/* Gives the liveness bytes back of what was discarded in a free run: [pages.bytes]. Only whole pages of the system can
+ * be. */
+static void return_bytes(struct gc__space *space, size_t page, size_t stop, size_t first, size_t end) {
+  size_t blocks_end = (stop - 1) / GC__BLOCK_PAGES + 1;
+  for (size_t block = page / GC__BLOCK_PAGES, next; block < blocks_end; block = next + 1) {
+    for (next = block; next < blocks_end && is_bare(space, next, first, end);) next++;
+    size_t bytes = (next - block) * GC__BLOCK_GRANULES;
+    if (!bytes || !gc__os_discard(space->live + block * GC__BLOCK_GRANULES, bytes)) continue;
+    for (size_t i = block; i < next; i++) space->blocks[i].has_no_bytes = true;
+    gc__word_add(&space->returned_pages, next - block);
+    gc__budget_give(space->budget, bytes);
+  }
+}
+
+/* Discards the charged ones of these pages, at most that many; how many it were. is_free: of a free run, whose shadow
+ * and liveness bytes go as well. */
+static size_t discard_charged(struct gc__pages *pages, uint32_t first, uint32_t count, size_t most, bool is_free) {
   struct gc__space *space = pages->space;
   size_t end = (size_t)first + count, done = 0;
   for (size_t page = first; page < end && done < most;) {
     page = gc__bit_next(space->dirty_pages, page, end);
+    if (page < end && !is_charged(space, page)) {
+      page++;
+      continue;
+    }
     size_t stop = page;
-    while (stop < end && stop - page < most - done && gc__bit_test(space->dirty_pages, stop)) stop++;
+    while (stop < end && stop - page < most - done && is_charged(space, stop)) stop++;
     if (stop == page) break;
     if (!gc__os_discard((char *)space->base + page * GC__PAGE_BYTES, (stop - page) * GC__PAGE_BYTES)) break;
-    set_dirty(space, (uint32_t)page, (uint32_t)(stop - page), false);
-    if (counts) gc__shadow_discard(&counts->shadow, page, stop - page);
+    note_discarded(space, page, stop);
+    if (is_free) return_bytes(space, page, stop, first, end);
+    if (is_free && space->counts) gc__shadow_discard(&space->counts->shadow, page, stop - page);
     done += stop - page;
     page = stop;
   }
@@ -247,14 +322,14 @@ static size_t discard_dirty(struct gc__pages *pages, uint32_t first, uint32_t co
 }
 
 static size_t discard_in_run(struct gc__pages *pages, uint32_t first, uint32_t count, size_t most) {
-  size_t done = discard_dirty(pages, first, count, most, pages->space->counts);
+  size_t done = discard_charged(pages, first, count, most, true);
   pages->dirty_free_pages -= done;
   if (pages->idle_pages > pages->dirty_free_pages) pages->idle_pages = pages->dirty_free_pages;
   return done;
 }
 
 void gc__pages_drop(struct gc__pages *pages, uint32_t first, uint32_t count) {
-  (void)discard_dirty(pages, first, count, count, NULL);
+  (void)discard_charged(pages, first, count, count, false);
 }
 
 size_t gc__pages_discard(struct gc__pages *pages, size_t count) {
@@ -268,7 +343,7 @@ size_t gc__pages_discard(struct gc__pages *pages, size_t count) {
 size_t gc__pages_discard_idle(struct gc__pages *pages, size_t kept_pages) {
   size_t free_pages = pages->dirty_free_pages, idle = pages->idle_pages;
   if (free_pages < kept_pages + idle) idle = free_pages > kept_pages ? free_pages - kept_pages : 0;
-  size_t done = gc__pages_discard(pages, idle / 2);
+  size_t done = gc__pages_discard(pages, idle - idle / 8);
   pages->idle_pages = pages->dirty_free_pages;
   return done;
 }
@@ -283,7 +358,11 @@ void gc__pages_verify(const struct gc__pages *pages) {
                  "pages.heads");
       gc__verify(free_run_before(pages, run) == GC__NONE && free_run_at(pages, run + count) == GC__NONE, "pages.whole");
       free_pages += count;
-      dirty += count_dirty(pages->space, run, count);
+      dirty += count_charged(pages->space, run, count);
     }
+  size_t returned = 0;
+  for (size_t block = 0; block < pages->space->span_bytes / GC__BLOCK_BYTES; block++)
+    returned += pages->space->blocks[block].has_no_bytes;
+  gc__verify(returned == pages->space->returned_pages, "pages.bytes");
   gc__verify(free_pages == pages->free_pages && dirty == pages->dirty_free_pages, "pages.counts");
 }

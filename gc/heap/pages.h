@@ -5,8 +5,14 @@
  * last page of a free run, and every page of a large object, name the run in run_heads; pages of blocks of cells name
  * none.
  *
+ * [pages.bytes] The liveness bytes of a block are a page, too, and most of what the tables take. Where a block is free
+ * and none of its pages is charged, they go back to the system with these, and are charged again when a page of the
+ * block is handed out: a heap past its peak keeps 1.6 % of what it had, and not 8. Those of a block that a false root
+ * word hit stay; one that is hit later gets a page that nobody charges.
+ *
  * Pages are dirty from the moment they are handed out until their contents are given back to the system; dirty pages
- * are what the heap has committed, and they are charged to the budget. Everything here runs under the heap's lock.
+ * are what the heap has committed, and they are charged to the budget, but for those in a file ([swap.away]).
+ * Everything here runs under the heap's lock.
  */
 #ifndef GC_HEAP_PAGES_H
 #define GC_HEAP_PAGES_H
@@ -22,8 +28,8 @@ struct gc__pages {
   struct gc__space *space;
   uint32_t bins[GC__RUN_BIN_COUNT]; /* first run of the list; GC__NONE: empty */
   uint64_t filled[(GC__RUN_BIN_COUNT + 63) / 64];
-  size_t free_pages, dirty_free_pages;
-  size_t idle_pages; /* the least that dirty_free_pages was since gc__pages_discard_idle */
+  size_t free_pages, dirty_free_pages; /* the latter are charged: those that are away are not among them */
+  size_t idle_pages;                   /* the least that dirty_free_pages was since gc__pages_discard_idle */
 };
 
 /* What a request for pages came to. */
@@ -57,9 +63,9 @@ bool gc__pages_take_after(struct gc__pages *pages, uint32_t first, uint32_t coun
 /* Gives the memory of up to that many dirty free pages back to the system, longest runs first; how many it were. */
 size_t gc__pages_discard(struct gc__pages *pages, size_t count);
 
-/* The same for half of those that nobody needed since it was called last, but for as many as are to stay free. A heap
- * that uses up its free pages in each cycle and gets them back at its end keeps them: discarding and touching again
- * took two threads that keep 4,000 objects each a third of their time. */
+/* The same for seven eighths of those that nobody needed since it was called last, but for as many as are to stay free.
+ * A heap that uses up its free pages in each cycle and gets them back at its end keeps them: discarding and touching
+ * again took two threads that keep 4,000 objects each a third of their time. */
 size_t gc__pages_discard_idle(struct gc__pages *pages, size_t kept_pages);
 
 /* For checkers: the invariants in brackets above. Aborts where one is broken. */

@@ -1,6 +1,7 @@
 /* heap/space.c - see space.h. */
 #include "heap/space.h"
 #include "heap/counts.h"
+#include "heap/swap.h"
 
 /* Below this the heap keeps to normal pages, so that a small program stays small; above it, marking a random heap is
  * 19 % faster on huge pages, for 1 to 9 % more memory. */
@@ -82,6 +83,7 @@ bool gc__space_open(struct gc__space *space, struct gc__budget *budget, size_t r
 }
 
 void gc__space_close(struct gc__space *space) {
+  if (space->returned_pages) gc__budget_charge(space->budget, space->returned_pages * GC__PAGE_BYTES);
   for (unsigned i = 0; i < TABLE_COUNT; i++) gc__region_close(&space->tables[i]);
   if (space->base) gc__os_release((void *)space->base, space->reserved_bytes);
   *space = (struct gc__space){0};
@@ -106,6 +108,7 @@ bool gc__space_extend(struct gc__space *space, size_t bytes) {
   if (!commit_tables(space, (space->span_bytes + bytes) / GC__CHUNK_BYTES)) return false;
   char *start = (char *)space->base + space->span_bytes;
   if (space->counts && !gc__counts_extend(space->counts, space->span_bytes + bytes)) return false;
+  if (space->swap && !gc__swap_extend(space->swap, space->span_bytes + bytes)) return false;
   if (!gc__os_commit(start, bytes)) return false;
   if (space->span_bytes + bytes > HUGE_FROM_BYTES) {
     gc__os_prefer_huge(start, bytes);
@@ -119,7 +122,7 @@ bool gc__space_extend(struct gc__space *space, size_t bytes) {
 size_t gc__space_table_bytes(const struct gc__space *space) {
   size_t bytes = space->counts ? gc__counts_table_bytes(space->counts) : 0;
   for (unsigned i = 0; i < TABLE_COUNT; i++) bytes += gc__word_peek(&space->tables[i].committed_bytes);
-  return bytes;
+  return bytes - gc__word_peek(&space->returned_pages) * GC__PAGE_BYTES;
 }
 
 struct gc__place gc__space_place(const struct gc__space *space, size_t offset) {

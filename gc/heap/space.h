@@ -57,6 +57,7 @@ struct gc__block {
   uint8_t swept_epoch; /* in which it was last looked at, or taken by a thread */
   uint8_t counted_epoch;
   bool is_open;                 /* is in the list of open blocks: heap/write_log.h */
+  bool has_no_bytes;            /* its liveness bytes are all 0 and not charged: heap/pages.h [pages.bytes] */
   bool may_have_old;            /* false: it was made since the last stop */
   bool is_pending;              /* during a stop: a thread holds cells for its next allocations, owner or not */
   volatile uint8_t black_epoch; /* the epoch in which a false root word hit free memory here, or 0 */
@@ -81,6 +82,7 @@ struct gc__run {
 };
 
 struct gc__counts;
+struct gc__swap;
 
 struct gc__space {
   uintptr_t base;
@@ -97,9 +99,11 @@ struct gc__space {
   uint32_t *open_blocks;              /* a block: room for the list of heap/write_log.h */
   uint8_t *cards, *card_blocks;       /* a card, a block: not 0: gc_write stored there. If has_cards */
   uint8_t *black_pages;               /* a page: the epoch in which a false root word hit it while it was free */
-  uint64_t *dirty_pages;              /* a bit a page: has memory behind it that may not be zero */
+  uint64_t *dirty_pages;              /* a bit a page: its contents may not be zero. Charged, unless [swap.away] */
   bool has_cards;
-  struct gc__counts *counts; /* more tables, of a mode that counts, or NULL: heap/counts.h */
+  volatile size_t returned_pages; /* of the first table, that are not charged: [pages.bytes] */
+  struct gc__counts *counts;      /* more tables, of a mode that counts, or NULL: heap/counts.h */
+  struct gc__swap *swap;          /* of a heap that can be moved to a file, or NULL: heap/swap.h */
   struct gc__budget *budget;
   struct gc__region tables[13]; /* the memory of the tables above, in their order */
 };

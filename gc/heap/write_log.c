@@ -107,6 +107,21 @@ void gc__log_welcome(struct gc__heap *heap, uint32_t first_page, uint32_t page_c
   if (range.start < range.end) gc__watch_open_pages(&log->watch, range);
 }
 
+static struct gc__range chunk_range(const struct gc__heap *heap, uint32_t chunk) {
+  return watched_range(heap, chunk * (GC__CHUNK_BYTES / GC__PAGE_BYTES), GC__CHUNK_BYTES / GC__PAGE_BYTES);
+}
+
+void gc__log_begin_remap(struct gc__heap *heap, uint32_t chunk) {
+  struct gc__range range = chunk_range(heap, chunk);
+  if (!heap->log.is_on) return;
+  heap->space.armed[chunk] = 0;
+  if (range.start < range.end) gc__watch_open_pages(&heap->log.watch, range);
+}
+
+void gc__log_end_remap(struct gc__heap *heap, uint32_t chunk) {
+  if (heap->log.is_on) gc__watch_renew(&heap->log.watch, chunk_range(heap, chunk));
+}
+
 /* ---- What was written ---- */
 
 /* The next run of tracked blocks from this one on, below end: its first block; *after: the block behind it. */
@@ -134,6 +149,7 @@ struct taking {
 static void tell_pages(void *argument, struct gc__range range) {
   const struct taking *taking = argument;
   taking->heap->log.written_pages += (range.end - range.start) / GC__PAGE_BYTES;
+  gc__swap_note_written(taking->heap, range.start, range.end);
   taking->fn(taking->argument, range);
 }
 
@@ -188,7 +204,9 @@ static void take_block_cards(struct gc__heap *heap, size_t block, const struct t
     if (!cards[first]) continue;
     while (end < BLOCK_CARDS && cards[end]) end++;
     heap->log.written_pages += gc__round_up((end - first) * GC__CARD_BYTES, GC__PAGE_BYTES) / GC__PAGE_BYTES;
-    taking->fn(taking->argument, (struct gc__range){start + first * GC__CARD_BYTES, start + end * GC__CARD_BYTES});
+    struct gc__range range = {start + first * GC__CARD_BYTES, start + end * GC__CARD_BYTES};
+    gc__swap_note_written(heap, range.start, range.end);
+    taking->fn(taking->argument, range);
   }
   memset(cards, 0, BLOCK_CARDS);
 }

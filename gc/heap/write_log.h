@@ -66,6 +66,11 @@ void gc__log_take(struct gc__heap *heap, void (*fn)(void *, struct gc__range), v
 /* The program is about to let the system write there: no fault may come (GC_TRACK_PROTECT). In a section. */
 void gc__log_expect(struct gc__heap *heap, struct gc__range range);
 
+/* Something else with the same contents is mapped in the place of a chunk between the two, or zeroes where nothing is
+ * in use: it counts as written until the next take. Heap's lock held; nobody writes there. */
+void gc__log_begin_remap(struct gc__heap *heap, uint32_t chunk);
+void gc__log_end_remap(struct gc__heap *heap, uint32_t chunk);
+
 /* In the child of a fork. */
 void gc__log_after_fork(struct gc__heap *heap);
 

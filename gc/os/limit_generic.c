@@ -8,6 +8,12 @@ size_t gc__os_memory_limit_bytes(void) {
   return pages > 0 ? (size_t)pages * gc__os_page_bytes() : SIZE_MAX;
 }
 
-size_t gc__os_resident_bytes(void) {
+size_t gc__os_resident_bytes(size_t *file_bytes) {
+  *file_bytes = 0;
   return 0;
+}
+
+bool gc__os_memory_pressure(struct gc__pressure *pressure, uint64_t now_ns) {
+  struct gc__pressure now = {.asked_ns = now_ns};
+  return gc__pressure_rises(pressure, &now);
 }

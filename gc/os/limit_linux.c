@@ -1,4 +1,5 @@
-/* os/limit_linux.c - how much memory the process may use: physical memory and control groups, v1 and v2.
+/* os/limit_linux.c - how much memory the process may use: physical memory and control groups, v1 and v2; and when it is
+ * short before that (v2 alone has a soft limit that holds back; pressure stall information is there since Linux 4.20).
  *
  * A control group limits the sum of what its members use, and so does each group above it; the least limit counts.
  * Files are read by plain system calls into a buffer on the stack: nothing here allocates. What cannot be read, as
@@ -87,10 +88,60 @@ size_t gc__os_memory_limit_bytes(void) {
   return least;
 }
 
-size_t gc__os_resident_bytes(void) {
-  char text[128];
-  if (!read_text("/proc/self/statm", text, sizeof text)) return 0;
-  const char *second = strchr(text, ' ');
-  size_t pages = second ? parse_bytes(second + 1) : 0;
+/* The number after so many spaces, in pages. */
+static size_t read_pages(const char *text, unsigned spaces) {
+  for (; spaces && text; spaces--) {
+    text = strchr(text, ' ');
+    if (text) text++;
+  }
+  size_t pages = text ? parse_bytes(text) : 0;
   return pages == SIZE_MAX ? 0 : pages * gc__os_page_bytes();
+}
+
+size_t gc__os_resident_bytes(size_t *file_bytes) {
+  char text[128];
+  bool is_known = read_text("/proc/self/statm", text, sizeof text);
+  *file_bytes = is_known ? read_pages(text, 2) : 0;
+  return is_known ? read_pages(text, 1) : 0;
+}
+
+/* ---- Pressure ---- */
+
+/* The number behind a word of a text, and spaces; 0: it is not there. */
+static uint64_t number_after(const char *text, const char *word) {
+  const char *found = strstr(text, word);
+  if (found) found += strlen(word) + strspn(found + strlen(word), " ");
+  size_t number = found ? parse_bytes(found) : 0;
+  return number == SIZE_MAX ? 0 : number;
+}
+
+/* A file of the group in which the process is (v2); false: there is none. */
+static bool read_group_file(const char *name, char *text, size_t text_bytes) {
+  char groups[TEXT_BYTES], path[PATH_BYTES + 64];
+  if (!read_text("/proc/self/cgroup", groups, sizeof groups)) return false;
+  char *group = strncmp(groups, "0::", 3) == 0 ? groups : strstr(groups, "\n0::");
+  if (!group) return false;
+  group += *group == '\n' ? 4 : 3;
+  group[strcspn(group, "\n")] = 0;
+  if (snprintf(path, sizeof path, "/sys/fs/cgroup%s/%s", group, name) >= (int)sizeof path) return false;
+  return read_text(path, text, text_bytes);
+}
+
+/* Whether less than a tenth of the machine's memory is to be had: else who waits for memory on it has a limit of its
+ * own.
+ */
+static bool is_machine_short(void) {
+  char text[512];
+  if (!read_text("/proc/meminfo", text, sizeof text)) return false;
+  return number_after(text, "MemAvailable:") < number_after(text, "MemTotal:") / 10;
+}
+
+bool gc__os_memory_pressure(struct gc__pressure *pressure, uint64_t now_ns) {
+  char text[512];
+  struct gc__pressure now = {.asked_ns = now_ns};
+  if (read_group_file("memory.events", text, sizeof text)) now.throttled = number_after(text, "high ");
+  if (read_group_file("memory.pressure", text, sizeof text) ||
+      (is_machine_short() && read_text("/proc/pressure/memory", text, sizeof text)))
+    now.stalled_us = number_after(text, "total=");
+  return gc__pressure_rises(pressure, &now);
 }

@@ -20,6 +20,21 @@ void gc__budget_give(struct gc__budget *budget, size_t bytes) {
   gc__word_add(&budget->used_bytes, -bytes);
 }
 
+void gc__budget_charge(struct gc__budget *budget, size_t bytes) {
+  gc__word_add(&budget->used_bytes, bytes);
+}
+
+/* Of the time. */
+#define STALLED_SHARE 10
+
+bool gc__pressure_rises(struct gc__pressure *before, const struct gc__pressure *now) {
+  uint64_t elapsed_us = (now->asked_ns - before->asked_ns) / 1000;
+  uint64_t stalled_us = now->stalled_us > before->stalled_us ? now->stalled_us - before->stalled_us : 0;
+  bool is_known = before->asked_ns != 0, is_throttled = now->throttled > before->throttled;
+  *before = *now;
+  return is_known && (is_throttled || (elapsed_us && stalled_us >= elapsed_us / STALLED_SHARE && stalled_us > 0));
+}
+
 bool gc__region_open(struct gc__region *region, struct gc__budget *budget, size_t reserved_bytes) {
   reserved_bytes = gc__round_up(reserved_bytes, REGION_STEP_BYTES);
   char *start = gc__os_reserve(reserved_bytes, REGION_STEP_BYTES);

@@ -21,6 +21,9 @@ struct gc__budget {
 bool gc__budget_take(struct gc__budget *budget, size_t bytes);
 void gc__budget_give(struct gc__budget *budget, size_t bytes);
 
+/* For memory that is in use already: past the limit, too. */
+void gc__budget_charge(struct gc__budget *budget, size_t bytes);
+
 size_t gc__os_page_bytes(void);
 
 /* What the addresses of this process are limited to (RLIMIT_AS); SIZE_MAX: nothing. */
@@ -51,6 +54,10 @@ bool gc__os_reopen(void *start, size_t bytes); /* the opposite, to ACCESS_WRITE 
 /* How many mappings the system grants this process. */
 size_t gc__os_mappings_most(void);
 
+/* Replaces committed pages, at once, by a private mapping of a file from this offset on, or, where file is -1, by
+ * zeroed memory. False: refused, and nothing changed. */
+bool gc__os_replace(void *start, size_t bytes, int file, uint64_t offset);
+
 /* Asks for huge pages where the range has whole ones. A wish: nothing depends on it. */
 void gc__os_prefer_huge(void *start, size_t bytes);
 
@@ -60,8 +67,23 @@ void gc__os_fail_request(size_t k);
 /* What this process may use in all: the least of physical memory and the limits of its control groups (v1 and v2). */
 size_t gc__os_memory_limit_bytes(void);
 
-/* Physical memory that the process holds now; 0 where that is not known. */
-size_t gc__os_resident_bytes(void);
+/* Physical memory that the process holds now, and in *file_bytes the part of it that belongs to files; 0 where that is
+ * not known. */
+size_t gc__os_resident_bytes(size_t *file_bytes);
+
+/* Whether memory is short although no limit is reached: what the system said when it was asked last, all zero at first.
+ */
+struct gc__pressure {
+  uint64_t asked_ns;
+  uint64_t throttled;  /* how often the control group was held back for passing its soft limit (memory.high) */
+  uint64_t stalled_us; /* for how long tasks of the group, or of the machine, have waited for memory */
+};
+
+/* Asks again: true if the group was held back since, or tasks waited for a tenth of the time. */
+bool gc__os_memory_pressure(struct gc__pressure *pressure, uint64_t now_ns);
+
+/* The rule by which it judges: *before becomes *now. False where nothing was known before. */
+bool gc__pressure_rises(struct gc__pressure *before, const struct gc__pressure *now);
 
 /* A growing array at a fixed place: reserved at once, committed from the front on demand. */
 struct gc__region {

@@ -121,6 +121,13 @@ size_t gc__os_mappings_most(void) {
   return most > 0 ? most : DEFAULT_MAPPINGS;
 }
 
+/* Linux refuses, for its limit of mappings, before it takes away what was there. */
+bool gc__os_replace(void *start, size_t bytes, int file, uint64_t offset) {
+  int flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE | (file < 0 ? MAP_ANONYMOUS : 0);
+  if (shall_fail()) return false;
+  return mmap(start, bytes, PROT_READ | PROT_WRITE, flags, file, (off_t)offset) != MAP_FAILED;
+}
+
 void gc__os_prefer_huge(void *start, size_t bytes) {
 #ifdef MADV_HUGEPAGE
   (void)madvise(start, bytes, MADV_HUGEPAGE);

@@ -95,6 +95,10 @@ bool gc__watch_add(struct gc__watch *watch, struct gc__range range) {
   return !watch->source || range.start >= range.end || watch->source->add(watch, range);
 }
 
+void gc__watch_renew(struct gc__watch *watch, struct gc__range range) {
+  if (watch->source && watch->source->renew && range.start < range.end) watch->source->renew(watch, range);
+}
+
 void gc__watch_remove(struct gc__watch *watch, struct gc__range range) {
   if (watch->source && range.start < range.end) watch->source->remove(watch, range);
 }

@@ -65,6 +65,10 @@ void gc__watch_close(struct gc__watch *watch); /* all pages are open; a watch th
  * changed. Ranges outside the heap (large static segments, also private file mappings) are for KERNEL alone. */
 bool gc__watch_add(struct gc__watch *watch, struct gc__range range);
 
+/* Something else was mapped at these pages, which were added and are open: they can be armed again from now on. Where
+ * that fails they count as written from now on. One thread at a time, as add. */
+void gc__watch_renew(struct gc__watch *watch, struct gc__range range);
+
 /* Takes back ranges outside the heap, as when a library was unloaded; they need not be mapped any more. */
 void gc__watch_remove(struct gc__watch *watch, struct gc__range range);
 

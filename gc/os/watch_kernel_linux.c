@@ -190,6 +190,13 @@ static bool add_registered(struct gc__watch *watch, struct gc__range range) {
   return false;
 }
 
+/* A range that is refused makes a scan of it fail: [watch.open]. */
+static void renew_registered(struct gc__watch *watch, struct gc__range range) {
+  int saved = errno;
+  (void)register_range(watch, range);
+  errno = saved;
+}
+
 static void remove_registered(struct gc__watch *watch, struct gc__range range) {
   unregister(watch, range);
   forget_watched(watch, range);
@@ -271,6 +278,7 @@ const struct gc__watch_source gc__watch_kernel = {
     .open = open_kernel,
     .close = close_kernel,
     .add = add_registered,
+    .renew = renew_registered,
     .remove = remove_registered,
     .arm = arm_registered,
     .open_pages = open_registered,

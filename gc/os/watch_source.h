@@ -9,6 +9,7 @@ struct gc__watch_source {
   int (*open)(struct gc__watch *watch, struct gc__budget *budget, const char **missing);
   void (*close)(struct gc__watch *watch);
   bool (*add)(struct gc__watch *watch, struct gc__range range);
+  void (*renew)(struct gc__watch *watch, struct gc__range range); /* NULL: nothing is to be done */
   void (*remove)(struct gc__watch *watch, struct gc__range range);
   void (*arm)(struct gc__watch *watch, struct gc__range range);
   void (*open_pages)(struct gc__watch *watch, struct gc__range range);

@@ -99,6 +99,7 @@ void gc__verify_heap(struct gc__collector *collector) {
   verify_large(heap, heap->root_large);
   gc__pages_verify(&heap->pages);
   gc__guards_verify(&collector->heap);
+  if (heap->swap.is_on) gc__swap_verify(heap);
   if (heap->log.is_on) {
     for (uint32_t block = 0; block < heap->space.span_bytes / GC__BLOCK_BYTES; block++) verify_covered(heap, block);
     verify_large_covered(heap, heap->large);

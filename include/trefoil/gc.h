@@ -86,8 +86,10 @@ struct gc_options {
                                    processor that the process may use */
   void *buffer;                 /* the whole heap inside this memory (ENOTSUP in this version) */
   size_t buffer_bytes;
-  const char *swap_path;        /* file for cold parts of the heap (ENOTSUP in this version) */
-  size_t swap_bytes;
+  const char *swap_path;        /* TREFOIL_SWAP: a directory, or a name that nothing has yet: cold parts of the heap go to
+                                   a file there that is unlinked at once (protect.h); limit_bytes then bounds what is in
+                                   memory, tables included. NULL: none. A file system in memory (tmpfs) gains nothing */
+  size_t swap_bytes;            /* TREFOIL_SWAP_BYTES: of that file at most; 0: what its file system has free */
   enum gc_finalize finalize;
   bool finalize_at_shutdown;
   bool interior_in_heap;        /* words in objects that point inside an object keep it (default true) */
@@ -108,10 +110,12 @@ struct gc_options {
 
 /* Starts the collector; NULL takes all defaults. Every other function does the same with defaults if it comes first.
  * Result: 0; EINVAL (a value out of range, a struct of unknown size); ENOMEM (no address space or memory);
- * ENOTSUP (something that this machine or version cannot do, asked for by the program); EALREADY (is running).
+ * ENOTSUP (something that this machine or version cannot do, asked for by the program); EALREADY (is running);
+ * for swap_path EEXIST (something has that name) and what open(2) says, with a line on standard error.
  * A wrong environment value is named on standard error and ignored. In a set-user-id program the environment is not
  * read. Further variables: TREFOIL_LOG=gc (a line for each collection on standard error), TREFOIL_STATS=FILE (all
- * statistics and pauses as JSON at exit), TREFOIL_STRESS=alloc (collect at every allocation), TREFOIL_CHECK=heap (verify
+ * statistics and pauses as JSON at exit), TREFOIL_STRESS=alloc (collect at every allocation; swap: gc_swap_out
+ * takes everything for cold), TREFOIL_CHECK=heap (verify
  * the heap after each collection), TREFOIL_CHECK=barriers (under GC_TRACK_BARRIER: name each pointer that was stored into
  * an old object without gc_write or its relatives; takes as much memory again as the heap; words are compared at
  * collections, beside other threads a word is named at the one after). */

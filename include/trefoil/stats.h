@@ -50,6 +50,10 @@ struct gc_stats {
   uint64_t young_objects;           /* that died before a collection saw them: freed without being touched */
   uint64_t stuck_objects;           /* whose count became too large to be kept, since the last full collection */
   uint64_t increments, decrements;  /* of counts */
+  /* With a swap file. */
+  uint64_t swapped_bytes;           /* of live_bytes, about: what is in the file and not in heap_bytes */
+  uint64_t swapped_out_bytes;       /* moved there in all */
+  uint64_t swap_stops, swap_stop_max_ns; /* stops that moved some of it, and the longest; none of the pauses above */
 };
 
 GC_PUBLIC void gc_stats(struct gc_stats *out);
@@ -62,7 +66,8 @@ enum gc_event_kind {
   GC_EVENT_COLLECTION_END,
   GC_EVENT_GROWN,            /* the heap committed more memory: bytes */
   GC_EVENT_RETURNED,         /* memory went back to the system: bytes */
-  GC_EVENT_LIMIT_NEAR        /* live memory after a collection is above 7/8 of the limit: bytes = live memory */
+  GC_EVENT_LIMIT_NEAR        /* live memory after a collection, but for what is in the swap file, is above 7/8 of
+                                the limit: bytes = live memory */
 };
 
 struct gc_event {

@@ -103,6 +103,7 @@ static const struct wrong {
     {"TREFOIL_MARKERS", "99999999999999999999", "number"},
     {"TREFOIL_LOG", "everything", "gc"},
     {"TREFOIL_STRESS", "free", "alloc"},
+    {"TREFOIL_SWAP_BYTES", "all", "K"},
     {"TREFOIL_CHECK", "everything", "heap"},
 };
 

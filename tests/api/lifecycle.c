@@ -173,7 +173,6 @@ START_TEST(what_this_version_cannot_do_is_refused) {
   static char memory[1 << 20];
   struct gc_options options = defaults();
   REFUSED(buffer, memory, ENOTSUP);
-  REFUSED(swap_path, "/tmp/swap", ENOTSUP);
   use_heap();
 }
 END_TEST

@@ -286,6 +286,7 @@ START_TEST(dump_prints_a_page) {
   gc_dump(out);
   fclose(out);
   ck_assert_msg(count_lines(text) >= 5, "%s", text);
+  ck_assert_msg(strstr(text, "pauses") && strstr(text, "in use") && strstr(text, "sum"), "%s", text);
   ck_assert_msg(strstr(text, "mark-sweep") || strstr(text, gc_mode_name(gc_mode())), "%s", text);
   struct capture capture;
   capture_begin(&capture);

@@ -30,7 +30,9 @@ int suite_end(void) {
   return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-bool under_valgrind(void) { return RUNNING_ON_VALGRIND != 0; }
+bool under_valgrind(void) {
+  return RUNNING_ON_VALGRIND != 0;
+}
 
 unsigned repetitions(unsigned count) {
   const char *text = getenv("TREFOIL_TEST_DIVISOR");
@@ -39,10 +41,10 @@ unsigned repetitions(unsigned count) {
 }
 
 void forget_environment(void) {
-  static const char *const names[] = {
-      "TREFOIL_MODE",    "TREFOIL_TRACKING", "TREFOIL_LIMIT", "TREFOIL_INITIAL", "TREFOIL_NURSERY", "TREFOIL_GROWTH",
-      "TREFOIL_MARKERS", "TREFOIL_LOG",      "TREFOIL_STATS", "TREFOIL_STRESS",  "TREFOIL_CHECK",
-      "TREFOIL_GUARD_FREED"};
+  static const char *const names[] = {"TREFOIL_MODE",    "TREFOIL_TRACKING",  "TREFOIL_LIMIT",   "TREFOIL_INITIAL",
+                                      "TREFOIL_NURSERY", "TREFOIL_GROWTH",    "TREFOIL_MARKERS", "TREFOIL_LOG",
+                                      "TREFOIL_STATS",   "TREFOIL_STRESS",    "TREFOIL_CHECK",   "TREFOIL_GUARD_FREED",
+                                      "TREFOIL_SWAP",    "TREFOIL_SWAP_BYTES"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) unsetenv(names[i]);
 }
 
@@ -108,7 +110,9 @@ uint64_t ballasts(uint64_t before, uint64_t after) {
 /* ---- Contents ---- */
 
 /* The top bit of each byte is set, so no eight of them are an address of user space. */
-static uint8_t pattern_byte(size_t i, uint64_t seed) { return (uint8_t)(0x80 | (seed + i * 37 + (i >> 8))); }
+static uint8_t pattern_byte(size_t i, uint64_t seed) {
+  return (uint8_t)(0x80 | (seed + i * 37 + (i >> 8)));
+}
 
 void pattern_fill(void *memory, size_t bytes, uint64_t seed) {
   uint8_t *to = memory;

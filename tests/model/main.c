@@ -12,11 +12,12 @@
 #include <trefoil/weak.h>
 
 static const char usage[] =
-    "usage: model [--seed N] [--operations N] [--threads N] [--barriers] [--digest] [--record FILE | --replay FILE]\n"
+    "usage: model [--seed N] [--operations N] [--threads N] [--barriers] [--swap] [--digest] [--record FILE | --replay FILE]\n"
     "  --seed N        of the random generator; 0 takes one from the clock (default 1)\n"
     "  --operations N  for each thread (default 20000)\n"
     "  --threads N     up to 16 (default 1)\n"
     "  --barriers      ask for GC_TRACK_BARRIER, and announce every store\n"
+    "  --swap          move what is cold to a file after every other collection; a larger heap, so that something is\n"
     "  --digest        print a number that stands for all contents that were reachable (one thread)\n"
     "  --record FILE   write the choices down; --replay FILE: take them from there, or from a fuzzer's input\n";
 
@@ -26,7 +27,7 @@ struct settings {
   const char *record, *replay;
 };
 
-static const struct world_limits limits = {4000, 8u << 20};
+static const struct world_limits limits = {4000, 8u << 20}, swap_limits = {20000, 64u << 20};
 
 static uint64_t parse_number(const char *text) {
   char *end;
@@ -43,6 +44,11 @@ static struct settings parse(int count, char **arguments) {
   for (int i = 1; i < count; i += 2) {
     if (strcmp(arguments[i], "--barriers") == 0) {
       model_announces = true;
+      i--;
+      continue;
+    }
+    if (strcmp(arguments[i], "--swap") == 0) {
+      model_swaps = true;
       i--;
       continue;
     }
@@ -92,7 +98,7 @@ struct run {
 static void *run_world(void *argument) {
   struct run *run = argument;
   struct world world;
-  world_start(&world, run->number, run->chooser, limits, run->is_alone);
+  world_start(&world, run->number, run->chooser, model_swaps ? swap_limits : limits, run->is_alone);
   world_run(&world, run->operations);
   if (model_digests) printf("model: digest %016llx\n", (unsigned long long)world.digest);
   world_end(&world);
@@ -140,6 +146,7 @@ static void start_collector(void) {
   struct gc_options options = GC_OPTIONS_INIT;
   if (model_announces) options.tracking = GC_TRACK_BARRIER;
   options.finalize = GC_FINALIZE_MANUAL;
+  if (model_swaps) options.swap_path = ".";
   int error = gc_init(&options);
   if (!error) return;
   fprintf(stderr, "model: gc_init: %s\n", strerror(error));
@@ -167,6 +174,13 @@ int main(int argument_count, char **arguments) {
   gc_stats(&stats);
   printf("model: %llu collections, %llu bytes live at the end\n",
          (unsigned long long)(stats.collections_full + stats.collections_minor), (unsigned long long)after_bytes);
+  if (model_swaps) {
+    printf("model: %llu bytes went to the file\n", (unsigned long long)stats.swapped_out_bytes);
+    if (!stats.swapped_out_bytes) {
+      fprintf(stderr, "model: nothing was cold\n");
+      return EXIT_FAILURE;
+    }
+  }
   if (after_bytes > before_bytes + limits.bytes / 16) {
     fprintf(stderr, "model: garbage stays after the end: %llu bytes are live, %llu were before\n",
             (unsigned long long)after_bytes, (unsigned long long)before_bytes);

@@ -358,18 +358,26 @@ static NOT_INLINED void do_exchange(struct world *world) {
   }
 }
 
+bool model_swaps;
+
+/* What nobody wrote since the collection before goes. */
+static void collect_and_swap(enum gc_collection kind) {
+  gc_collect(kind);
+  if (model_swaps) gc_swap_out(SIZE_MAX);
+}
+
 static NOT_INLINED void do_collect_minor(struct world *world) {
   (void)world;
-  gc_collect(GC_COLLECT_MINOR);
+  collect_and_swap(GC_COLLECT_MINOR);
 }
 
 static NOT_INLINED void do_collect_full(struct world *world) {
   (void)world;
-  gc_collect(GC_COLLECT_FULL);
+  collect_and_swap(GC_COLLECT_FULL);
 }
 
 static NOT_INLINED void do_collect_minor_and_verify(struct world *world) {
-  gc_collect(GC_COLLECT_MINOR);
+  collect_and_swap(GC_COLLECT_MINOR);
   world_verify(world);
 }
 

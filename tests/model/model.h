@@ -188,6 +188,7 @@ void entry_check_bytes_from(struct world *world, const struct entry *entry, size
 
 /* Checks [model.whole] for everything that is reachable and lets go of the rest. Result: bytes in reachable cells. */
 uint64_t world_verify(struct world *world);
+extern bool model_swaps;   /* cold parts of the heap go to a file, again and again: gc_swap_out */
 extern bool model_digests; /* every verification mixes all that is reachable into the world's digest */
 
 /* Collects until garbage must be gone, and verifies; a world that is alone in the heap checks what else is live. */

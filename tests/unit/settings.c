@@ -11,10 +11,10 @@
 static struct gc__settings settings;
 static char text[4096]; /* what the last read wrote to standard error */
 
-static const char *const names[] = {"TREFOIL_MODE",    "TREFOIL_TRACKING", "TREFOIL_LIMIT",   "TREFOIL_INITIAL",
-                                    "TREFOIL_NURSERY", "TREFOIL_GROWTH",   "TREFOIL_MARKERS", "TREFOIL_LOG",
-                                    "TREFOIL_STATS",   "TREFOIL_STRESS",   "TREFOIL_CHECK",   "TREFOIL_FAIL_COMMIT",
-                                    "TREFOIL_GUARD_FREED"};
+static const char *const names[] = {
+    "TREFOIL_MODE",   "TREFOIL_TRACKING",    "TREFOIL_LIMIT",       "TREFOIL_INITIAL", "TREFOIL_NURSERY",
+    "TREFOIL_GROWTH", "TREFOIL_MARKERS",     "TREFOIL_LOG",         "TREFOIL_STATS",   "TREFOIL_STRESS",
+    "TREFOIL_CHECK",  "TREFOIL_FAIL_COMMIT", "TREFOIL_GUARD_FREED", "TREFOIL_SWAP",    "TREFOIL_SWAP_BYTES"};
 
 static void forget_environment(void) {
   for (unsigned i = 0; i < COUNT_OF(names); i++) unsetenv(names[i]);
@@ -131,7 +131,7 @@ START_TEST(values_out_of_range_are_refused) {
       REFUSAL(stop_signal, 1000, EINVAL),
       REFUSAL(buffer, (uintptr_t)text, ENOTSUP),
       REFUSAL(buffer_bytes, 65536, ENOTSUP),
-      REFUSAL(swap_path, (uintptr_t)text, ENOTSUP),
+      REFUSAL(swap_path, (uintptr_t) "", EINVAL),
   };
   struct gc_options options;
   static const struct gc_options defaults = GC_OPTIONS_INIT;
@@ -291,6 +291,14 @@ START_TEST(switches_have_one_word) {
   ck_assert(settings.check_heap && settings.check_barriers);
   read_with("TREFOIL_STRESS", "alloc", NULL);
   ck_assert(!settings.log_collections && !settings.check_heap && settings.stress_allocation);
+  read_with("TREFOIL_STRESS", "swap,alloc", NULL);
+  ck_assert(settings.stress_allocation && settings.stress_swap);
+  read_with("TREFOIL_SWAP", "/some/path", NULL);
+  ck_assert_str_eq(settings.options.swap_path, "/some/path");
+  ck_assert(settings.swap_is_wish);
+  read_with("TREFOIL_SWAP_BYTES", "3M", NULL);
+  ck_assert(!settings.options.swap_path && !settings.swap_is_wish);
+  ck_assert_uint_eq(settings.options.swap_bytes, 3 << 20);
   read_with("TREFOIL_STATS", "/some/file name", NULL);
   ck_assert_str_eq(settings.statistics_path, "/some/file name");
   check_rejected("TREFOIL_LOG", "1", "gc", NULL);

@@ -1,6 +1,7 @@
 /* tests/unit/collect/collector.c - opening and closing under failures, sharing a collection, limits and records. */
 #include "../unit.h"
 #include "collect/collector.h"
+#include "mode/generational.h"
 #include "mode/mark_sweep.h"
 
 #include <errno.h>
@@ -130,6 +131,48 @@ START_TEST(the_limit_is_the_chosen_one_or_the_systems) {
 }
 END_TEST
 
+/* Makes free pages that have memory. */
+static void free_pages(uint32_t count) {
+  struct gc__heap *heap = &collector.heap;
+  gc__lock_take(&heap->lock);
+  ck_assert(gc__heap_grow(heap, count, 1));
+  struct gc__page_grant grant = gc__pages_take(&heap->pages, count, 1, 0);
+  ck_assert_uint_ne(grant.first, GC__NONE);
+  gc__pages_give(&heap->pages, grant.first, count);
+  gc__lock_give(&heap->lock);
+}
+
+/* What the system says of memory outside: a full collection, and nothing stays free, but for what was taken at first.
+ */
+START_TEST(pressure_collects_and_returns) {
+  struct gc__collector_settings settings = default_settings();
+  struct gc__collection made;
+  settings.mode = &gc__mode_generational;
+  settings.wants_log = true;
+  settings.initial_bytes = (size_t)2 << 20;
+  open_collector(settings);
+  free_pages(2000);
+  collector.last.live_bytes = 1000;
+  collector.heap.handed_since_bytes = 100; /* so little that a full one would gain nothing */
+  collector.is_pressed = true;
+  ck_assert(gc__collector_run(&collector, false, 0, &made));
+  ck_assert(!made.is_full && !collector.is_pressed);
+  ck_assert_uint_eq(collector.heap.pages.dirty_free_pages * GC__PAGE_BYTES, settings.initial_bytes);
+  free_pages(2000);
+  ck_assert(gc__collector_run(&collector, false, 1, &made));
+  ck_assert(!made.is_full);
+  ck_assert_uint_ge(collector.heap.pages.dirty_free_pages, 2000);
+  collector.last.live_bytes = 1000;
+  collector.heap.handed_since_bytes = 200;
+  collector.is_pressed = true;
+  ck_assert(gc__collector_run(&collector, false, 2, &made));
+  ck_assert(made.is_full && !collector.is_pressed);
+  ck_assert_uint_eq(collector.heap.pages.dirty_free_pages * GC__PAGE_BYTES, settings.initial_bytes);
+  ck_assert_uint_ge(collector.heap.returned_bytes, 2900 * GC__PAGE_BYTES);
+  close_collector();
+}
+END_TEST
+
 UNIT_MAIN("collect/collector", a_collector_that_cannot_be_opened_leaves_nothing, collections_are_counted_and_recorded,
           a_collection_that_another_finished_is_shared, without_memory_nothing_is_begun,
-          the_limit_is_the_chosen_one_or_the_systems)
+          the_limit_is_the_chosen_one_or_the_systems, pressure_collects_and_returns)

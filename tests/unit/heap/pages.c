@@ -28,7 +28,7 @@ static char *page_address(uint32_t page) {
 static size_t table_bytes(void) {
   size_t bytes = 0;
   for (unsigned i = 0; i < COUNT_OF(space.tables); i++) bytes += space.tables[i].committed_bytes;
-  return bytes;
+  return bytes - space.returned_pages * GC__PAGE_BYTES;
 }
 
 /* The counts and bits agree with the model's. */

@@ -10,6 +10,30 @@
 
 #define MANY ((size_t)1 << 30)
 
+/* ---- Pressure ---- */
+
+START_TEST(pressure_is_what_rises) {
+  const uint64_t second_ns = 1000000000;
+  struct gc__pressure before = {0};
+  ck_assert(!gc__pressure_rises(&before, &(struct gc__pressure){second_ns, 7, 90000000})); /* history */
+  ck_assert(!gc__pressure_rises(&before, &(struct gc__pressure){2 * second_ns, 7, 90000000}));
+  ck_assert(gc__pressure_rises(&before, &(struct gc__pressure){3 * second_ns, 8, 90000000}));
+  ck_assert(!gc__pressure_rises(&before, &(struct gc__pressure){4 * second_ns, 8, 90099999}));
+  ck_assert(gc__pressure_rises(&before, &(struct gc__pressure){5 * second_ns, 8, 90199999})); /* a tenth */
+  ck_assert(!gc__pressure_rises(&before, &(struct gc__pressure){6 * second_ns, 0, 0}));       /* another group */
+  ck_assert(!gc__pressure_rises(&before, &(struct gc__pressure){6 * second_ns, 0, 0}));
+}
+END_TEST
+
+START_TEST(pressure_can_be_asked_for) {
+  struct gc__pressure pressure = {0};
+  ck_assert(!gc__os_memory_pressure(&pressure, 1000));
+  ck_assert_uint_eq(pressure.asked_ns, 1000);
+  gc__os_memory_pressure(&pressure, 2000);
+  ck_assert_uint_eq(pressure.asked_ns, 2000);
+}
+END_TEST
+
 /* ---- Budgets ---- */
 
 START_TEST(a_budget_ends_at_its_limit) {
@@ -254,7 +278,8 @@ START_TEST(limited_address_space_makes_reservations_smaller) {
 }
 END_TEST
 
-UNIT_MAIN("os/memory", a_budget_ends_at_its_limit, threads_share_a_budget, reserved_addresses_are_aligned_and_closed,
+UNIT_MAIN("os/memory", pressure_is_what_rises, pressure_can_be_asked_for, a_budget_ends_at_its_limit,
+          threads_share_a_budget, reserved_addresses_are_aligned_and_closed,
           committed_pages_start_zeroed_and_are_zero_when_discarded, a_wish_for_huge_pages_changes_no_contents,
           only_the_kth_request_fails, regions_grow_and_keep_their_contents, a_region_that_may_not_grow_stays_as_it_was,
           a_refused_commit_costs_no_budget, trimming_keeps_the_front, limited_address_space_makes_reservations_smaller)

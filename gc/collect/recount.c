@@ -42,7 +42,7 @@ static void forget_count(struct gc__counting *counting, size_t granule) {
     *live = GC__COUNT_ZERO;
   } else if (gc__count_is_special(*live)) {
     *live = 0;
-    gc__block_note_freed(counting->heap, (uint32_t)(granule / GC__BLOCK_GRANULES));
+    gc__block_note_freed(counting->heap, (uint32_t)gc__block_of(&counting->heap->space, granule));
   } else {
     drop_object(counting, granule);
   }
@@ -51,10 +51,10 @@ static void forget_count(struct gc__counting *counting, size_t granule) {
 /* Calls fn for each object whose byte is not 0. It may free that object. */
 static void each_counted(struct gc__counting *counting, void (*fn)(struct gc__counting *, size_t)) {
   struct gc__heap *heap = counting->heap;
-  for (uint32_t block = 0; block < heap->space.span_bytes / GC__BLOCK_BYTES; block++) {
-    size_t first = (size_t)block * GC__BLOCK_GRANULES;
+  for (uint32_t block = 0; block < gc__block_count(&heap->space); block++) {
+    size_t first = gc__block_granule(&heap->space, block), end = first + gc__block_granules(&heap->space);
     if (heap->space.blocks[block].state == GC__BLOCK_NONE) continue;
-    for (size_t at = first; at < first + GC__BLOCK_GRANULES; at += 64)
+    for (size_t at = first; at < end; at += 64)
       for (uint64_t bits = ~gc__bytes_equal(heap->space.live + at, 0); bits; bits &= bits - 1)
         fn(counting, at + gc__lowest_bit(bits));
   }
@@ -208,7 +208,7 @@ static void pin_reached(struct gc__counting *counting, size_t granule) {
  * would be kept by chance. Cells that a thread may hold are left out: they would be handed out with that byte. */
 static void note_false_word(struct gc__counting *counting, size_t word, size_t granule) {
   struct gc__heap *heap = counting->heap;
-  struct gc__block *facts = &heap->space.blocks[(word - heap->space.base) >> GC__BLOCK_LOG2];
+  struct gc__block *facts = &heap->space.blocks[gc__block_at(&heap->space, word - heap->space.base)];
   counting->figures.false_words++;
   if (facts->state == GC__BLOCK_NONE) {
     gc__byte_poke(&heap->space.black_pages[(word - heap->space.base) >> GC__PAGE_LOG2], heap->black_epoch);

@@ -28,8 +28,8 @@ struct gc__thread {
   const void *thread_pointer;
   int id;
   unsigned exit_passes;
-  volatile unsigned no_stop;  /* depth of gc__world_enter */
-  volatile unsigned is_asked; /* a stop signal came meanwhile */
+  volatile unsigned no_stop;   /* depth of gc__world_enter */
+  volatile unsigned is_asked;  /* a stop signal came meanwhile */
   volatile unsigned is_missed; /* a stop signal came inside ThreadSanitizer's runtime: another one is wanted */
   volatile unsigned misses;    /* so many of them in a row */
   volatile unsigned is_blocked;
@@ -47,8 +47,10 @@ struct gc__world_totals {
 struct gc__world {
   struct gc__heap *heap;
   struct gc__lock lock;
-  struct gc__region memory; /* of struct gc__thread, an array of slots that are used again */
-  size_t slot_count;
+  struct gc__region memory; /* of threads, each with its tail: slots that are used again. Unused with a supply */
+  size_t slot_count, slot_bytes;
+  bool touches_slots; /* gc__os_touch: as the options say */
+  struct gc__budget *budget;
   struct gc__thread *free_slots;
   struct gc__thread *first;
   volatile size_t thread_count;

@@ -1,4 +1,4 @@
-/* heap/block.h - blocks: 64 KiB of cells of one size class and kind.
+/* heap/block.h - blocks: 64 KiB (or 4 KiB: [space.block]) of cells of one size class and kind.
  *
  * [block.young] A cell is allocated if its liveness byte is the current epoch, or if the block's stamp is the current
  * one and the cell's young bit is set. Young bits are set for whole ranges when cells are handed to a thread, and
@@ -37,7 +37,8 @@ void gc__block_withdraw(struct gc__heap *heap, uint32_t block);
 /* By what was old when it was looked at last. */
 enum gc__tier gc__block_tier(const struct gc__heap *heap, uint32_t block);
 
-/* Which cells cannot be handed out: a bit at each such cell's first granule, no other bits. */
+/* Which cells cannot be handed out: a bit at each such cell's first granule, no other bits. As many words are set as
+ * blocks have here. */
 void gc__block_read_occupied(const struct gc__heap *heap, uint32_t block, uint64_t occupied[GC__BLOCK_WORDS]);
 
 /* How many cells are live, by the liveness bytes alone: for blocks from which nothing was handed out since the last

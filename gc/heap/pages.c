@@ -209,6 +209,12 @@ void gc__pages_give(struct gc__pages *pages, uint32_t first, uint32_t count) {
   join_and_link(pages, first, count);
 }
 
+void gc__pages_give_fixed(struct gc__pages *pages) {
+  uint32_t count = (uint32_t)(pages->space->span_bytes / GC__PAGE_BYTES);
+  set_dirty(pages->space, 0, count, true);
+  gc__pages_give(pages, 0, count);
+}
+
 bool gc__pages_grow(struct gc__pages *pages, uint32_t count, uint32_t alignment_pages) {
   struct gc__space *space = pages->space;
   size_t first = space->span_bytes / GC__PAGE_BYTES;
@@ -248,6 +254,7 @@ static size_t discard_in_run(struct gc__pages *pages, uint32_t first, uint32_t c
 
 size_t gc__pages_discard(struct gc__pages *pages, size_t count) {
   size_t done = 0;
+  if (pages->space->is_fixed) return 0;
   for (unsigned bin = GC__RUN_BIN_COUNT; bin-- > 0 && done < count && pages->dirty_free_pages;)
     for (uint32_t run = pages->bins[bin]; run != GC__NONE && done < count; run = run_at(pages, run)->next)
       done += discard_in_run(pages, run, run_at(pages, run)->page_count, count - done);

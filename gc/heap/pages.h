@@ -35,6 +35,9 @@ struct gc__page_grant {
 
 void gc__pages_open(struct gc__pages *pages, struct gc__space *space);
 
+/* All pages of a fixed space ([space.fixed]) are free from now on, and dirty for ever. */
+void gc__pages_give_fixed(struct gc__pages *pages);
+
 /* count pages in a row, the first at a multiple of alignment_pages (a power of two). shy_epoch: no page that a false
  * root word hit in that epoch; 0: any. Fails where no free run fits, or the budget does not allow it. */
 struct gc__page_grant gc__pages_take(struct gc__pages *pages, uint32_t count, uint32_t alignment_pages,

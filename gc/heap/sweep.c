@@ -11,7 +11,7 @@
 void gc__sweep_begin(struct gc__heap *heap) {
   gc__heap_empty_lists(heap);
   heap->sweep.next = 0;
-  heap->sweep.end = (uint32_t)(heap->space.span_bytes / GC__BLOCK_BYTES);
+  heap->sweep.end = (uint32_t)gc__block_count(&heap->space);
   heap->sweep.live_cell_bytes = heap->sweep.free_cell_bytes = 0;
 }
 
@@ -25,7 +25,8 @@ static bool is_unswept(const struct gc__heap *heap, uint32_t block) {
 static void add_counted(struct gc__heap *heap, uint32_t block, bool is_added) {
   const struct gc__size_class *class = gc__block_class(heap, block);
   size_t live_cells = heap->space.blocks[block].live_cells;
-  size_t live_bytes = live_cells * class->cell_bytes, free_bytes = (class->cell_count - live_cells) * class->cell_bytes;
+  size_t live_bytes = live_cells * class->cell_bytes,
+         free_bytes = (gc__block_cells(&heap->space, class) - live_cells) * class->cell_bytes;
   heap->sweep.live_cell_bytes += is_added ? live_bytes : -live_bytes;
   heap->sweep.free_cell_bytes += is_added ? free_bytes : -free_bytes;
 }
@@ -43,7 +44,7 @@ static void file_block(struct gc__heap *heap, uint32_t block, unsigned live_cell
     return;
   }
   add_counted(heap, block, true);
-  if (live_cells < gc__block_class(heap, block)->cell_count) gc__block_list(heap, block);
+  if (live_cells < gc__block_cells(&heap->space, gc__block_class(heap, block))) gc__block_list(heap, block);
 }
 
 static uint32_t claim_unswept(struct gc__heap *heap, uint32_t blocks[BATCH_BLOCKS]) {
@@ -106,6 +107,17 @@ bool gc__sweep_some(struct gc__heap *heap) {
   return true;
 }
 
+/* Another thread may have listed it meanwhile, or be looking at it: then that is enough. */
+void gc__sweep_left(struct gc__heap *heap, uint32_t block) {
+  struct gc__block *facts = &heap->space.blocks[block];
+  GC__CHECK(gc__lock_is_held(&heap->lock));
+  if (facts->state == GC__BLOCK_LISTED) gc__block_withdraw(heap, block);
+  if (facts->state != GC__BLOCK_IDLE) return;
+  gc__flag_set(&facts->freed_cells, 0); /* before the bytes are read */
+  gc__full_barrier();
+  file_block(heap, block, gc__block_count_occupied(heap, block));
+}
+
 void gc__sweep_finish(struct gc__heap *heap) {
   gc__lock_take(&heap->lock);
   while (gc__sweep_some(heap)) continue;
@@ -128,7 +140,7 @@ static bool stays_open(struct gc__heap *heap, uint32_t block, bool is_full) {
   file_block(heap, block, live_cells);
   if (!live_cells || facts->kind == GC__KIND_LEAF) return false;
   if (gc__block_tier(heap, block) == GC__TIER_SPARSE) return true;
-  gc__log_track(heap, block * GC__BLOCK_PAGES, GC__BLOCK_PAGES);
+  gc__log_track(heap, (uint32_t)gc__block_page(&heap->space, block), gc__block_pages(&heap->space));
   return false;
 }
 

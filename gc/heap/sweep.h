@@ -19,6 +19,9 @@ void gc__sweep_begin(struct gc__heap *heap);
 /* Looks at some more blocks. Lock held; it is given up meanwhile. False: there were none left. */
 bool gc__sweep_some(struct gc__heap *heap);
 
+/* Looks at a block that a thread has left with free cells, perhaps. Lock held. */
+void gc__sweep_left(struct gc__heap *heap, uint32_t block);
+
 /* Sweeps all that is left, and gives memory back to the system. */
 void gc__sweep_finish(struct gc__heap *heap);
 

@@ -12,7 +12,7 @@ static const char *const kind_names[GC__KIND_COUNT] = {"scanned", "leaf", "root"
 
 /* Counts by the last trace: cells allocated since are not among them. */
 static void count_classes(const struct gc__heap *heap, struct class_row rows[GC__KIND_COUNT][GC__CLASS_COUNT]) {
-  for (uint32_t block = 0; block < heap->space.span_bytes / GC__BLOCK_BYTES; block++) {
+  for (uint32_t block = 0; block < gc__block_count(&heap->space); block++) {
     const struct gc__block *facts = &heap->space.blocks[block];
     if (facts->state == GC__BLOCK_NONE) continue;
     rows[facts->kind][facts->size_class].blocks++;
@@ -29,7 +29,7 @@ static void print_classes(FILE *out, const struct gc__heap *heap) {
     for (unsigned class = 0; class < GC__CLASS_COUNT; class ++) {
       const struct class_row *row = &rows[kind][class];
       if (!row->blocks) continue;
-      size_t cells = row->blocks * gc__size_classes[class].cell_count;
+      size_t cells = row->blocks * gc__block_cells(&heap->space, &gc__size_classes[class]);
       fprintf(out, "  %-8s %8u %8zu %12zu %7zu%%\n", kind_names[kind], gc__size_classes[class].cell_bytes, row->blocks,
               row->live_cells, row->live_cells * 100 / cells);
     }

@@ -170,9 +170,7 @@ START_TEST(wrong_options_are_refused) {
 END_TEST
 
 START_TEST(what_this_version_cannot_do_is_refused) {
-  static char memory[1 << 20];
   struct gc_options options = defaults();
-  REFUSED(buffer, memory, ENOTSUP);
   REFUSED(swap_path, "/tmp/swap", ENOTSUP);
   REFUSED(guard_freed_percent, 10, ENOTSUP);
   use_heap();

@@ -14,9 +14,9 @@ void heap_fixture_open(struct heap_fixture *fixture, unsigned local_count) {
   fixture->map = mmap(NULL, fixture->map_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   ck_assert((void *)fixture->map != MAP_FAILED);
   for (unsigned i = 0; i < local_count; i++) {
-    fixture->locals[i] = calloc(1, sizeof(struct gc__local));
+    fixture->locals[i] = calloc(1, sizeof(struct gc__local) + sizeof(struct gc__local_tail));
     ck_assert_ptr_nonnull(fixture->locals[i]);
-    gc__local_open(fixture->locals[i]);
+    gc__local_open(&fixture->heap.space, fixture->locals[i], fixture->locals[i] + 1);
   }
 }
 

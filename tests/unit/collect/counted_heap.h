@@ -56,8 +56,8 @@ static inline void open_heap(void) {
   ck_assert(gc__counting_open(counting, heap, true));
   ck_assert(gc__region_open(&collector.roots.list_memory, &budget, 4096));
   ck_assert(gc__region_commit(&collector.roots.list_memory, 4096));
-  local = calloc(1, sizeof *local);
-  gc__local_open(local);
+  local = calloc(1, sizeof *local + sizeof(struct gc__local_tail));
+  gc__local_open(&heap->space, local, local + 1);
   root = make(GC__KIND_ROOT, WORDS * sizeof(size_t));
 }
 

@@ -121,7 +121,7 @@ END_TEST
 /* ---- Young bits ---- */
 
 static bool is_young(uint32_t block, size_t granule) {
-  return gc__bit_test(heap->space.young[block], granule);
+  return gc__bit_test(gc__block_young(&heap->space, block), granule);
 }
 
 START_TEST(young_bits_are_set_for_whole_ranges) {
@@ -182,7 +182,7 @@ static void fill_tables(uint32_t block, struct block_facts facts, uint64_t *stat
   uint8_t *live = &heap->space.live[block * GC__BLOCK_GRANULES];
   const uint8_t black = gc__live_black(heap->epoch), stale_black = gc__live_black((uint8_t)(heap->epoch - 1));
   memset(live, 0, GC__BLOCK_GRANULES);
-  memset(heap->space.young[block], 0, sizeof heap->space.young[block]);
+  memset(gc__block_young(&heap->space, block), 0, GC__BLOCK_WORDS * sizeof(uint64_t));
   struct gc__block_entry entry = gc__entry_at(&heap->space, block);
   entry.stamp = (uint16_t)(facts.is_stamped ? heap->stamp : heap->stamp - 1);
   gc__entry_set(&heap->space, block, entry);
@@ -194,7 +194,7 @@ static void fill_tables(uint32_t block, struct block_facts facts, uint64_t *stat
     if (choice == 1) live[first] = (uint8_t)(heap->epoch - 1); /* died in an earlier trace */
     if (choice == 2) live[first] = GC__LIVE_RECYCLED;
     if (choice == 3)
-      for (unsigned i = 0; i < class->cell_granules; i++) gc__bit_set(heap->space.young[block], first + i);
+      for (unsigned i = 0; i < class->cell_granules; i++) gc__bit_set(gc__block_young(&heap->space, block), first + i);
     if (choice == 4) live[first + inside] = black;
     if (choice == 5) live[first + inside] = stale_black;
     expected[cell] =

@@ -7,7 +7,7 @@
  */
 #include "shim.h"
 
-enum { SURVIVORS = 16, PHASES_MAX = 64, PEAK_PHASE = 7 };
+enum { SURVIVORS = 16, PHASES_MAX = 1000, PEAK_PHASE = 7 };
 
 struct heap {
   uint64_t **objects; /* an object of the heap under test */

@@ -2,9 +2,11 @@
 #include "heap/block.h"
 #include "base/bytes.h"
 #include "base/check.h"
+#include "heap/sweep.h"
 
-/* A block whose cells are freed by hand is listed again when an eighth of it came free. */
-#define RELIST_SHARE 8
+/* A block whose cells are freed by hand is looked at again when an eighth of it came free: then it is listed, or goes
+ * back to the pages. */
+#define RELOOK_SHARE 8
 
 /* [log.open] */
 #define SPARSE_SHARE 4
@@ -220,6 +222,10 @@ static void touch(struct gc__heap *heap, uint32_t block) {
   gc__lock_give(&heap->lock);
 }
 
+unsigned gc__block_relook_cells(const struct gc__heap *heap, uint32_t block) {
+  return 1u + gc__block_cells(&heap->space, gc__block_class(heap, block)) / RELOOK_SHARE;
+}
+
 void gc__block_note_freed(struct gc__heap *heap, uint32_t block) {
   if (gc__heap_has_counts(heap)) {
     touch(heap, block);
@@ -227,9 +233,8 @@ void gc__block_note_freed(struct gc__heap *heap, uint32_t block) {
   }
   struct gc__block *facts = block_at(heap, block);
   unsigned freed = gc__flag_add(&facts->freed_cells, 1) + 1;
-  if (freed < 1u + gc__block_cells(&heap->space, gc__block_class(heap, block)) / RELIST_SHARE) return;
+  if (freed < gc__block_relook_cells(heap, block)) return;
   gc__lock_take(&heap->lock);
-  bool is_swept = facts->swept_epoch == heap->epoch;
-  if (facts->state == GC__BLOCK_IDLE && is_swept) gc__block_list(heap, block);
+  if (facts->swept_epoch == heap->epoch) gc__sweep_left(heap, block);
   gc__lock_give(&heap->lock);
 }

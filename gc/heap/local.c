@@ -113,6 +113,8 @@ static void leave_block(struct gc__heap *heap, struct gc__cursor *cursor) {
   gc__word_set(&facts->owner, 0);
   facts->state = GC__BLOCK_IDLE;
   facts->swept_epoch = heap->epoch; /* it may have been taken in the epoch before */
+  if (gc__flag_get(&facts->freed_cells) >= gc__block_relook_cells(heap, cursor->block))
+    gc__sweep_left(heap, cursor->block);
   gc__lock_give(&heap->lock);
   cursor->block = GC__NONE;
   cursor->rest = cursor->hole_end = 0;

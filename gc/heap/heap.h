@@ -35,6 +35,7 @@ struct gc__sweep {
   uint32_t pending;       /* blocks that a thread looks at right now */
   size_t live_cell_bytes; /* found so far, in blocks of cells */
   size_t free_cell_bytes; /* found so far, in blocks that hold a live cell */
+  uint32_t punch_next;    /* block that gc__sweep_punch looks at next */
   volatile size_t total_ns; /* time spent, by all threads */
 };
 

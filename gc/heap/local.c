@@ -161,11 +161,27 @@ static uint64_t *occupied_of(const struct gc__heap *heap, const struct gc__local
   return local->occupied + index * gc__block_words(&heap->space);
 }
 
+/* [sweep.punched] Without memory for it the block goes back to its list. What it takes anew, others may have too much.
+ */
+static bool mend_block(struct gc__heap *heap, uint32_t block) {
+  const struct gc__space *space = &heap->space;
+  size_t used_bytes = gc__word_peek(&heap->budget->used_bytes);
+  if (!gc__pages_mend(&heap->pages, (uint32_t)gc__block_page(space, block), gc__block_pages(space))) {
+    heap->space.blocks[block].state = GC__BLOCK_IDLE;
+    gc__block_list(heap, block);
+    return false;
+  }
+  if (gc__word_peek(&heap->budget->used_bytes) > used_bytes) gc__sweep_punch(heap);
+  return true;
+}
+
 static bool take_block(struct gc__heap *heap, struct gc__local *local, unsigned index) {
   struct gc__cursor *cursor = &local->cursors[index];
   report_handed(heap, local);
   gc__lock_take(&heap->lock);
   struct taken_block taken = find_block(heap, (enum gc__kind)(index / GC__CLASS_COUNT), index % GC__CLASS_COUNT);
+  if (taken.is_clean) gc__sweep_punch(heap);
+  else if (taken.block != GC__NONE && !mend_block(heap, taken.block)) taken.block = GC__NONE;
   if (taken.block != GC__NONE) gc__log_open_block(heap, taken.block);
   gc__lock_give(&heap->lock);
   if (taken.block == GC__NONE) return false;

@@ -231,8 +231,8 @@ bool gc__pages_grow(struct gc__pages *pages, uint32_t count, uint32_t alignment_
 
 /* ---- Returning memory to the system ---- */
 
-/* Discards the dirty pages of a free run, at most that many; how many it were. */
-static size_t discard_in_run(struct gc__pages *pages, uint32_t first, uint32_t count, size_t most) {
+/* Discards dirty pages of a range in which nothing lies, at most that many; how many it were. */
+static size_t discard_dirty(struct gc__pages *pages, uint32_t first, uint32_t count, size_t most) {
   struct gc__space *space = pages->space;
   size_t end = (size_t)first + count, done = 0;
   for (size_t page = first; page < end && done < most;) {
@@ -246,9 +246,26 @@ static size_t discard_in_run(struct gc__pages *pages, uint32_t first, uint32_t c
     done += stop - page;
     page = stop;
   }
+  gc__budget_give(space->budget, done * GC__PAGE_BYTES);
+  return done;
+}
+
+size_t gc__pages_punch(struct gc__pages *pages, uint32_t first, uint32_t count) {
+  return pages->space->is_fixed ? 0 : discard_dirty(pages, first, count, count);
+}
+
+bool gc__pages_mend(struct gc__pages *pages, uint32_t first, uint32_t count) {
+  size_t clean = count - count_dirty(pages->space, first, count);
+  if (GC__LIKELY(!clean)) return true;
+  if (!gc__budget_take(pages->space->budget, clean * GC__PAGE_BYTES)) return false;
+  set_dirty(pages->space, first, count, true);
+  return true;
+}
+
+static size_t discard_in_run(struct gc__pages *pages, uint32_t first, uint32_t count, size_t most) {
+  size_t done = discard_dirty(pages, first, count, most);
   pages->dirty_free_pages -= done;
   if (pages->idle_pages > pages->dirty_free_pages) pages->idle_pages = pages->dirty_free_pages;
-  gc__budget_give(space->budget, done * GC__PAGE_BYTES);
   return done;
 }
 

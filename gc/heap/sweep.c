@@ -118,6 +118,43 @@ void gc__sweep_left(struct gc__heap *heap, uint32_t block) {
   file_block(heap, block, gc__block_count_occupied(heap, block));
 }
 
+/* Free cells are worth looking for from this share of the heap on; so many blocks for each new one. */
+#define PUNCH_SHARE  4
+#define PUNCH_BLOCKS 32u
+
+/* Where sizes drift, and one object in sixteen of each size stays, blocks of each size stay, too, almost empty: page by
+ * page most of what cells of 512 bytes and more leave is empty, as it would be in smaller blocks. */
+static void punch_block(struct gc__heap *heap, uint32_t block) {
+  const struct gc__space *space = &heap->space;
+  uint64_t occupied[GC__BLOCK_WORDS];
+  unsigned cell_granules = gc__block_class(heap, block)->cell_granules;
+  uint32_t first = (uint32_t)gc__block_page(space, block), count = gc__block_pages(space);
+  uint32_t full = 0; /* a bit a page */
+  size_t granules = gc__block_granules(space);
+  gc__block_read_occupied(heap, block, occupied);
+  for (size_t at = 0; (at = gc__bit_next(occupied, at, granules)) < granules; at++) {
+    size_t last = (at + cell_granules - 1) / GC__PAGE_GRANULES;
+    for (size_t page = at / GC__PAGE_GRANULES; page <= last; page++) full |= UINT32_C(1) << page;
+  }
+  size_t done = 0;
+  for (uint32_t page = 0; page < count; page++)
+    if (!(full >> page & 1)) done += gc__pages_punch(&heap->pages, first + page, 1);
+  gc__word_add(&heap->returned_bytes, done * GC__PAGE_BYTES);
+}
+
+void gc__sweep_punch(struct gc__heap *heap) {
+  uint32_t count = (uint32_t)gc__block_count(&heap->space);
+  GC__CHECK(gc__lock_is_held(&heap->lock));
+  if (heap->space.is_fixed || heap->sweep.free_cell_bytes < gc__word_peek(&heap->budget->used_bytes) / PUNCH_SHARE)
+    return;
+  for (unsigned i = 0; i < PUNCH_BLOCKS; i++) {
+    uint32_t block = heap->sweep.punch_next < count ? heap->sweep.punch_next : 0;
+    const struct gc__block *facts = &heap->space.blocks[block];
+    heap->sweep.punch_next = block + 1;
+    if (facts->state == GC__BLOCK_LISTED && facts->swept_epoch == heap->epoch) punch_block(heap, block);
+  }
+}
+
 void gc__sweep_finish(struct gc__heap *heap) {
   gc__lock_take(&heap->lock);
   while (gc__sweep_some(heap)) continue;

@@ -22,6 +22,11 @@ bool gc__sweep_some(struct gc__heap *heap);
 /* Looks at a block that a thread has left with free cells, perhaps. Lock held. */
 void gc__sweep_left(struct gc__heap *heap, uint32_t block);
 
+/* New memory was just taken: where much of the heap is free cells, memory of pages in listed blocks that hold none but
+ * such goes back to the system, of a few blocks each time. [sweep.punched] Such pages are clean until a thread takes
+ * the block. Lock held. */
+void gc__sweep_punch(struct gc__heap *heap);
+
 /* Sweeps all that is left, and gives memory back to the system. */
 void gc__sweep_finish(struct gc__heap *heap);
 

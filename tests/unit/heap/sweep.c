@@ -326,8 +326,41 @@ START_TEST(minor_collections_sweep_young_large_objects) {
 }
 END_TEST
 
-UNIT_MAIN("heap/sweep", empty_blocks_return_to_the_pages, blocks_are_filed_by_their_live_cells,
-          sweeping_goes_on_in_small_steps, allocation_finds_what_is_free, memory_moves_between_classes,
-          an_owned_block_is_not_swept, large_objects_are_swept_at_once, large_root_objects_stay,
-          blocks_are_retired_above_a_quarter, blocks_of_leaves_are_closed, blocks_with_pending_cells_stay_open,
-          dense_blocks_are_used_when_memory_is_short, minor_collections_sweep_young_large_objects)
+/* [sweep.punched] One cell of 64 stays in each block: the pages of the others lose their memory when another size
+ * grows, and get it back with the block, zeroed. */
+START_TEST(pages_of_free_cells_are_punched) {
+  heap_fixture_open(&fixture, 1);
+  unsigned count = fill_and_leave(64, GC__KIND_SCANNED, 1024), kept = 0;
+  for (unsigned i = 0; i < count; i++) {
+    memset(cells[i], 0x5a, 1024);
+    if (i % 64 == 7) cells[kept++] = cells[i];
+    else heap_fixture_free(&fixture, 0, cells[i]);
+  }
+  size_t used_bytes = fixture.budget.used_bytes, wanted = 0;
+  while (wanted < 8 * GC__BLOCK_BYTES) {
+    heap_fixture_take(&fixture, 0, GC__KIND_LEAF, 4096);
+    wanted += 4096;
+  }
+  ck_assert_uint_lt(fixture.budget.used_bytes, used_bytes - 40 * GC__BLOCK_BYTES);
+  ck_assert_uint_ge(heap->returned_bytes, 40 * GC__BLOCK_BYTES);
+  for (unsigned i = 0; i < kept; i++) ck_assert(((char *)cells[i])[0] == 0x5a && ((char *)cells[i])[1023] == 0x5a);
+  heap_fixture_verify(&fixture);
+  used_bytes = fixture.budget.used_bytes;
+  for (int i = 0; i < 20 * 63; i++) heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, 1024); /* which are zero */
+  ck_assert_uint_gt(fixture.budget.used_bytes, used_bytes + 10 * GC__BLOCK_BYTES);
+  fixture.budget.limit_bytes = fixture.budget.used_bytes; /* now no block can be mended */
+  unsigned taken = 0;
+  while (heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, 1024)) taken++;
+  ck_assert_uint_lt(taken, 40 * 63);
+  for (unsigned i = 0; i < kept; i++) ck_assert(((char *)cells[i])[0] == 0x5a && ((char *)cells[i])[1023] == 0x5a);
+  heap_fixture_verify(&fixture);
+  heap_fixture_close(&fixture);
+}
+END_TEST
+
+UNIT_MAIN("heap/sweep", pages_of_free_cells_are_punched, empty_blocks_return_to_the_pages,
+          blocks_are_filed_by_their_live_cells, sweeping_goes_on_in_small_steps, allocation_finds_what_is_free,
+          memory_moves_between_classes, an_owned_block_is_not_swept, large_objects_are_swept_at_once,
+          large_root_objects_stay, blocks_are_retired_above_a_quarter, blocks_of_leaves_are_closed,
+          blocks_with_pending_cells_stay_open, dense_blocks_are_used_when_memory_is_short,
+          minor_collections_sweep_young_large_objects)

@@ -34,6 +34,7 @@ static inline void *bench_alloc_leaf(size_t bytes) {
   return object;
 }
 
+/* A workload that frees by hand says so before it includes the shim. */
 #ifdef BENCH_FREE
 static inline void bench_free(void *object) {
   gc_free(object);

@@ -3,7 +3,9 @@
 #include "base/check.h"
 #include "heap/heap.h"
 
-#define PIECE_LEAST_LOG2 6u
+#define PIECE_LEAST_LOG2 7u
+#define PIECE_ALIGNMENT  ((size_t)1 << PIECE_LEAST_LOG2)
+_Static_assert(PIECE_ALIGNMENT >= GC__SHARING_BYTES, "markers are aligned so");
 #define PIECE_MOST_BYTES ((size_t)1 << (PIECE_LEAST_LOG2 + GC__PIECE_SIZES - 1))
 
 /* ---- Pieces ---- */
@@ -108,8 +110,9 @@ bool gc__buffer_open(struct gc__heap *heap, struct gc__range memory, bool has_ca
   *buffer = (struct gc__buffer){.memory = memory,
                                 .supply = {take_supply, give_supply, heap},
                                 .locked = {take_locked, give_locked, heap},
-                                .rest = tables_end,
+                                .rest = (char *)gc__round_up((uintptr_t)tables_end, PIECE_ALIGNMENT),
                                 .rest_end = (char *)space->base};
+  if (buffer->rest > buffer->rest_end) buffer->rest = buffer->rest_end;
   if (buffer->rest_end - buffer->rest > (ptrdiff_t)GC__PAGE_BYTES) buffer->rest_end = buffer->rest + GC__PAGE_BYTES;
   buffer->locked_budget = (struct gc__budget){.limit_bytes = SIZE_MAX, .supply = &buffer->locked};
   space->budget = heap->budget;

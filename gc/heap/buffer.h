@@ -14,7 +14,7 @@
 
 struct gc__heap;
 
-#define GC__PIECE_SIZES 6u /* of 64 bytes, each next one twice as many */
+#define GC__PIECE_SIZES 5u /* of 128 bytes, each next one twice as many */
 
 /* Buffers from here on have ordinary blocks. */
 #define GC__BUFFER_LARGE_BYTES ((size_t)16 << 20)

@@ -14,7 +14,7 @@
 
 /* Where the regions of a library instance get their memory that asks nothing of the system (heap/buffer.h). */
 struct gc__supply {
-  void *(*take)(void *owner, size_t *bytes); /* aligned to 64; *bytes becomes what it is. NULL: not to be had */
+  void *(*take)(void *owner, size_t *bytes); /* aligned to 128; *bytes becomes what it is. NULL: not to be had */
   void (*give)(void *owner, void *start, size_t bytes);
   void *owner;
 };

@@ -34,7 +34,7 @@ static void give_rest(struct gc__buffer *buffer) {
   buffer->rest = buffer->rest_end = NULL;
 }
 
-static void *take_pages(struct gc__heap *heap, size_t bytes) {
+static void *take_table_pages(struct gc__heap *heap, size_t bytes) {
   struct gc__page_grant grant = gc__pages_take(&heap->pages, (uint32_t)(bytes / GC__PAGE_BYTES), 1, 0);
   return grant.first == GC__NONE ? NULL : (char *)heap->space.base + (size_t)grant.first * GC__PAGE_BYTES;
 }
@@ -47,7 +47,7 @@ static void *take_piece(struct gc__heap *heap, unsigned size) {
     return piece;
   }
   if ((size_t)(buffer->rest_end - buffer->rest) < piece_bytes(size)) {
-    char *page = take_pages(heap, GC__PAGE_BYTES);
+    char *page = take_table_pages(heap, GC__PAGE_BYTES);
     if (!page) return NULL;
     give_rest(buffer);
     buffer->rest = page;
@@ -70,7 +70,7 @@ static void *take_locked(void *owner, size_t *bytes) {
   }
   if (*bytes > heap->space.reserved_bytes) return NULL;
   *bytes = gc__round_up(*bytes, GC__PAGE_BYTES);
-  return take_pages(heap, *bytes);
+  return take_table_pages(heap, *bytes);
 }
 
 static void give_locked(void *owner, void *start, size_t bytes) {

@@ -30,7 +30,7 @@ void gc__heap_empty_lists(struct gc__heap *heap) {
       for (unsigned class = 0; class < GC__CLASS_COUNT; class ++) heap->available[tier][kind][class] = GC__NONE;
 }
 
-static void begin(struct gc__heap *heap, struct gc__budget *budget) {
+static void begin_heap(struct gc__heap *heap, struct gc__budget *budget) {
   *heap = (struct gc__heap){.budget = budget,
                             .epoch = GC__EPOCH_FIRST,
                             .black_epoch = GC__EPOCH_FIRST,
@@ -46,7 +46,7 @@ static void begin(struct gc__heap *heap, struct gc__budget *budget) {
 }
 
 bool gc__heap_open(struct gc__heap *heap, struct gc__budget *budget, size_t reserve_bytes, size_t initial_bytes) {
-  begin(heap, budget);
+  begin_heap(heap, budget);
   if (gc__space_open(&heap->space, budget, reserve_bytes)) {
     gc__pages_open(&heap->pages, &heap->space);
     if (take_initial(heap, initial_bytes)) return true;
@@ -57,7 +57,7 @@ bool gc__heap_open(struct gc__heap *heap, struct gc__budget *budget, size_t rese
 
 bool gc__heap_open_in(struct gc__heap *heap, struct gc__budget *budget, struct gc__range memory, bool has_cards,
                       bool has_counts) {
-  begin(heap, budget);
+  begin_heap(heap, budget);
   if (gc__buffer_open(heap, memory, has_cards, has_counts)) return true;
   gc__heap_close(heap);
   return false;

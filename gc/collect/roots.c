@@ -135,7 +135,7 @@ static void watch_segments(struct gc__roots *roots, struct gc__watch *watch) {
 
 /* Room for what is added between asking and the stop. */
 #define MORE       1024u
-#define MORE_FIXED 32u
+#define MORE_FIXED 128u /* which threads that attach later use up: a full heap has no memory for a longer list */
 
 bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world, struct gc__heap *heap) {
   size_t for_thread = GC__STACK_PARTS_MOST + roots->segments.module_count + 1; /* one of them lies around the buffer */
@@ -147,7 +147,9 @@ bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world, s
   size_t most = world->thread_count * for_thread + roots->segments.range_count * 4 + added_count * 2 + more;
   if (heap->log.is_on && heap->log.watch.kind == GC__WATCH_KERNEL && !roots->reads_whole_segments)
     watch_segments(roots, &heap->log.watch);
-  if (!gc__region_commit(&roots->list_memory, most * sizeof(struct gc__root_range))) return false;
+  if (!gc__region_commit(&roots->list_memory, most * sizeof(struct gc__root_range)) &&
+      !(heap->space.is_fixed && gc__region_commit(&roots->list_memory, (most - more) * sizeof(struct gc__root_range))))
+    return false;
   /* For what the write log will tell more room is better, and not needed. */
   size_t wish = most + (heap->log.is_on ? gc__flag_get(&heap->log.open_count) + roots->written_count * 2 : 0);
   (void)gc__region_commit(&roots->list_memory, wish * sizeof(struct gc__root_range));

@@ -4,6 +4,7 @@
 #include "heap/large.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 
 /* Every how many allocations stress mode makes its collection a full one. */
@@ -130,6 +131,19 @@ static void assist(struct gc__thread *self, size_t bytes) {
  * looked: so often it tries. */
 #define RESCUES_MOST 8u
 
+/* And so often while another thread is looking at the last blocks that may have free cells. */
+#define WAITS_MOST 1000u
+
+static bool is_swept_elsewhere(struct gc__thread *self) {
+  struct gc__heap *heap = &gc__runtime.collector.heap;
+  gc__world_enter(self);
+  gc__lock_take(&heap->lock);
+  bool is_pending = heap->sweep.pending != 0;
+  gc__lock_give(&heap->lock);
+  gc__world_leave(self);
+  return is_pending;
+}
+
 /* seen: the number of full collections when the request was tried first. */
 static void *rescue(struct gc__thread *self, const struct request *request, size_t seen) {
   const struct gc__collector *collector = &gc__runtime.collector;
@@ -146,6 +160,10 @@ static void *rescue(struct gc__thread *self, const struct request *request, size
       if (!(tries ? has_handed_much() : is_worth_collecting()) || !gc__collect_now(GC_COLLECT_FULL)) break;
     seen = gc__collector_number(collector, true);
     object = try_once(self, request);
+    for (unsigned waits = 0; !object && waits < WAITS_MOST && is_swept_elsewhere(self); waits++) {
+      sched_yield();
+      object = try_once(self, request);
+    }
   }
   if (object) gc__flag_set(&gc__runtime.has_reported_oom, 0);
   return object ? object : fail(request);

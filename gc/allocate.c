@@ -25,10 +25,11 @@ struct request {
 /* The least class whose cells all lie at multiples of the alignment; GC__CLASS_COUNT: none. Cells start at multiples of
  * their size in a block that is aligned itself. */
 static unsigned find_class(const struct request *request) {
-  if (request->bytes > GC__SMALL_MAX_BYTES) return GC__CLASS_COUNT;
+  size_t most = gc__runtime.collector.heap.space.small_most_bytes;
+  if (request->bytes > most) return GC__CLASS_COUNT;
   unsigned class = gc__class_of(request->bytes);
   while (class < GC__CLASS_COUNT && gc__size_classes[class].cell_bytes % request->alignment) class ++;
-  return class;
+  return class < GC__CLASS_COUNT && gc__size_classes[class].cell_bytes > most ? GC__CLASS_COUNT : class;
 }
 
 static void note_layout(const void *cell, unsigned layout) {
@@ -83,7 +84,7 @@ static bool is_disabled(void) {
 static bool is_collection_due(const struct request *request) {
   const struct gc__heap *heap = &gc__runtime.collector.heap;
   size_t handed = gc__word_peek(&heap->handed_since_bytes), allowed = gc__word_peek(&heap->allowance_bytes);
-  size_t coming = request->bytes > GC__SMALL_MAX_BYTES ? request->bytes : 0;
+  size_t coming = request->bytes > heap->space.small_most_bytes ? request->bytes : 0;
   return handed + coming >= allowed && handed > 0 && !is_disabled();
 }
 
@@ -93,14 +94,24 @@ static void collect_for_stress(void) {
   if (!is_disabled()) gc__collect_now(is_full ? GC_COLLECT_FULL : GC_COLLECT_MINOR);
 }
 
-/* Whether a collection may help a request that found no memory. After a NULL the program may have dropped something, so
- * that the next failure is always worth one; so is that of a guarded object, which may be for want of mappings. */
-static bool is_worth_collecting(const struct request *request) {
+static bool has_handed_much(void) {
   const struct gc__runtime *runtime = &gc__runtime;
   const struct gc__heap *heap = &runtime->collector.heap;
   size_t handed = gc__word_peek(&heap->handed_since_bytes) + gc__word_peek(&heap->handed_before_bytes);
-  size_t limit = gc__word_peek(&runtime->budget.limit_bytes);
-  return request->is_guarded || handed >= limit / LIMIT_SHARE || gc__flag_get(&runtime->has_reported_oom);
+  return handed >= gc__word_peek(&runtime->budget.limit_bytes) / LIMIT_SHARE;
+}
+
+/* Whether a collection may help a request that found no memory. After a NULL the program may have dropped something, so
+ * that the next failure is always worth one; so is that of a guarded object, which may be for want of mappings. */
+static bool is_worth_collecting(const struct request *request) {
+  return request->is_guarded || has_handed_much() || gc__flag_get(&gc__runtime.has_reported_oom);
+}
+
+/* What this thread's cursors own may be free, too: a block for each class that it ever used. */
+static void give_up_blocks(struct gc__thread *self) {
+  gc__world_enter(self);
+  gc__local_close(&gc__runtime.collector.heap, &self->local);
+  gc__world_leave(self);
 }
 
 /* The program's handler may leave by longjmp or throw: nothing is held here. */
@@ -149,7 +160,28 @@ static void *swap_and_try(struct gc__thread *self, const struct request *request
   return object;
 }
 
-static void *rescue(struct gc__thread *self, const struct request *request) {
+/* Other threads may use up what a collection gave before this one runs again, and may have collected just before it
+ * looked: so often it tries. */
+#define RESCUES_MOST 8u
+
+/* Full collections, until there is room for the request, or one more is not worth it. seen: the number of them when the
+ * request was tried last. */
+static void *collect_and_try(struct gc__thread *self, const struct request *request, size_t seen) {
+  const struct gc__collector *collector = &gc__runtime.collector;
+  void *object = NULL;
+  for (unsigned tries = 0; !object && tries < RESCUES_MOST; tries++) {
+    bool is_worth = tries ? has_handed_much() : is_worth_collecting(request);
+    bool was_made = seen != gc__collector_number(collector, true); /* by another thread */
+    if (!was_made && !(is_worth && gc__collect_now(GC_COLLECT_FULL))) break;
+    seen = gc__collector_number(collector, true);
+    object = try_once(self, request);
+    if (!object) object = swap_and_try(self, request);
+  }
+  return object;
+}
+
+/* seen: the number of full collections when the request was tried first. */
+static void *rescue(struct gc__thread *self, const struct request *request, size_t seen) {
   void *object = NULL;
   if (gc__cascade_is_due(&gc__runtime.collector.counting)) {
     gc__cascade_finish(self);
@@ -157,11 +189,9 @@ static void *rescue(struct gc__thread *self, const struct request *request) {
     if (object) return object;
   }
   bool is_absurd = request->bytes > gc__runtime.collector.heap.space.reserved_bytes;
+  give_up_blocks(self);
   if (!is_absurd && prefers_swap()) object = swap_and_try(self, request);
-  if (!object && !is_absurd && !is_disabled() && is_worth_collecting(request) && gc__collect_now(GC_COLLECT_FULL)) {
-    object = try_once(self, request);
-    if (!object) object = swap_and_try(self, request);
-  }
+  if (!object && !is_absurd && !is_disabled()) object = collect_and_try(self, request, seen);
   if (object) gc__flag_set(&gc__runtime.has_reported_oom, 0);
   return object ? object : fail(request);
 }
@@ -177,8 +207,9 @@ static void *serve(const struct request *request) {
   else if (is_collection_due(request)) gc__collect_now(GC_COLLECT_MINOR);
   if (GC__UNLIKELY(gc__cascade_is_due(&gc__runtime.collector.counting)))
     assist(self, bytes > GC__SMALL_MAX_BYTES ? bytes : 0);
+  size_t seen = gc__collector_number(&gc__runtime.collector, true);
   void *object = try_once(self, request);
-  if (GC__UNLIKELY(!object)) object = rescue(self, request);
+  if (GC__UNLIKELY(!object)) object = rescue(self, request, seen);
   gc__events_deliver();
   return object;
 }

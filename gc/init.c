@@ -124,6 +124,61 @@ static void publish_barrier(const struct gc__space *space) {
                                    .bytes = space->has_cards ? space->reserved_bytes : 0};
 }
 
+/* ---- In a buffer ---- */
+
+/* A heap that could never hold more than a few objects is none. */
+#define LEAST_FREE_PAGES 4u
+
+/* Where a buffer is too small, others are tried up to this size. */
+#define TRIAL_BYTES ((size_t)8 << 20)
+
+/* Takes what the calling thread and the first collection need, which stays there. False: no memory. */
+static bool take_ahead(struct gc__collector *collector) {
+  if (gc__world_attach(&collector->world)) return false;
+  bool done = gc__collector_prepare(collector);
+  gc__world_detach(&collector->world);
+  return done;
+}
+
+/* Whether there is room for objects. */
+static bool has_room_in_buffer(struct gc__collector *collector) {
+  return take_ahead(collector) && collector->heap.pages.free_pages >= LEAST_FREE_PAGES;
+}
+
+static bool starts_in(struct gc__runtime *runtime, struct gc__collector_settings wanted, struct gc__range memory) {
+  struct gc__collector *collector = &runtime->collector;
+  wanted.buffer = memory;
+  if (gc__collector_open(collector, &runtime->budget, &wanted)) return false;
+  bool done = has_room_in_buffer(collector);
+  gc__collector_close(collector);
+  return done;
+}
+
+/* The least buffer at such an address in which the library starts, found by trying, in memory of the system; 0: not
+ * found. What is needed depends on the address, the mode and how many libraries are loaded. */
+static size_t find_least_buffer(struct gc__runtime *runtime, const struct gc__collector_settings *wanted) {
+  size_t bytes = TRIAL_BYTES + GC__BLOCK_BYTES, low = 0, high = TRIAL_BYTES;
+  char *memory = gc__os_reserve(bytes, GC__BLOCK_BYTES);
+  if (!memory) return 0;
+  uintptr_t start = (uintptr_t)memory + wanted->buffer.start % GC__BLOCK_BYTES;
+  bool is_usable = gc__os_commit(memory, bytes) && starts_in(runtime, *wanted, (struct gc__range){start, start + high});
+  while (is_usable && low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (starts_in(runtime, *wanted, (struct gc__range){start, start + middle})) high = middle;
+    else low = middle + 1;
+  }
+  gc__os_release(memory, bytes);
+  return is_usable ? high : 0;
+}
+
+/* The library did not start in the program's buffer: it is too small, as a rule. */
+static int refuse_buffer(struct gc__runtime *runtime, const struct gc__collector_settings *wanted) {
+  size_t bytes = wanted->buffer.end - wanted->buffer.start, least = find_least_buffer(runtime, wanted);
+  if (least <= bytes) return ENOMEM;
+  gc__report("gc_init: a buffer of %zu bytes is too small: %zu bytes are needed", bytes, least);
+  return EINVAL;
+}
+
 static int start(const struct gc_options *options) {
   struct gc__runtime *runtime = &gc__runtime;
   struct gc__settings *settings = &runtime->settings;
@@ -141,8 +196,10 @@ static int start(const struct gc_options *options) {
       .markers = settings->options.markers ? settings->options.markers : gc__os_processors(),
       .stop_signal = settings->options.stop_signal,
       .interior_in_heap = settings->options.interior_in_heap,
-      .keeps_records = settings->statistics_path != NULL,
+      .keeps_records = settings->statistics_path && !settings->options.buffer,
       .own_state = {(uintptr_t)runtime, (uintptr_t)(runtime + 1)},
+      .buffer = {(uintptr_t)settings->options.buffer,
+                 (uintptr_t)settings->options.buffer + settings->options.buffer_bytes},
   };
   error = open_collector(runtime, &wanted);
   if (wanted.swap_error) {
@@ -151,13 +208,26 @@ static int start(const struct gc_options *options) {
     wanted.swap_path = NULL;
     error = open_collector(runtime, &wanted);
   }
+  if (!error && settings->options.buffer && !has_room_in_buffer(&runtime->collector)) {
+    gc__collector_close(&runtime->collector);
+    error = ENOMEM;
+  }
+  if (error == ENOMEM && settings->options.buffer) return refuse_buffer(runtime, &wanted);
   if (error) return error;
+  runtime->collector.world.touches_slots = wanted.initial_bytes != 0;
+  if (wanted.initial_bytes &&
+      !(take_ahead(&runtime->collector) && gc__collector_touch(&runtime->collector, wanted.initial_bytes))) {
+    gc__collector_close(&runtime->collector);
+    return ENOMEM;
+  }
   publish_barrier(&runtime->collector.heap.space);
   if (settings->check_heap) {
     runtime->collector.inspect_traced = gc__verify_trace;
     runtime->collector.inspect_stopped = gc__verify_heap;
   }
-  if (settings->check_barriers && runtime->collector.heap.log.has_cards)
+  if (settings->check_barriers && settings->options.buffer)
+    gc__report("TREFOIL_CHECK=barriers: not for a heap in a buffer; nothing is checked");
+  else if (settings->check_barriers && runtime->collector.heap.log.has_cards)
     gc__barriers_open(&runtime->barriers, &runtime->collector);
   else if (settings->check_barriers)
     gc__report("TREFOIL_CHECK=barriers: only for programs that run with tracking barrier; nothing is checked");

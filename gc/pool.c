@@ -57,7 +57,7 @@ static struct pool_chunk *chunk_at(const void *address) {
   const struct gc__space *space = &gc__runtime.collector.heap.space;
   if (!gc__space_contains(space, address)) return NULL;
   size_t offset = gc__space_offset(space, address);
-  if (!(gc__entry_at(space, offset >> GC__BLOCK_LOG2).shape & GC__SHAPE_PAGES)) return NULL;
+  if (!(gc__entry_at(space, gc__block_at(space, offset)).shape & GC__SHAPE_PAGES)) return NULL;
   uint32_t head = space->run_heads[offset >> GC__PAGE_LOG2];
   if (!head || space->runs[head - 1].state != GC__RUN_LARGE || !space->runs[head - 1].is_pool) return NULL;
   return (struct pool_chunk *)(void *)(space->base + (size_t)(head - 1) * GC__PAGE_BYTES);

@@ -18,15 +18,17 @@ static int check_ranges(const struct gc_options *options) {
   if ((int)options->finalize < GC_FINALIZE_THREAD || options->finalize > GC_FINALIZE_MANUAL) return EINVAL;
   if (options->markers > GC__MARKERS_MOST || options->guard_freed_percent > 100) return EINVAL;
   if (options->limit_bytes && options->initial_bytes > options->limit_bytes) return EINVAL;
+  if (!options->buffer != !options->buffer_bytes) return EINVAL;
+  if (options->buffer_bytes > UINTPTR_MAX - (uintptr_t)options->buffer) return EINVAL;
   if (options->stop_signal < 0 || options->stop_signal > SIGRTMAX) return EINVAL;
-  if (options->swap_path && (!*options->swap_path || options->buffer)) return EINVAL;
+  if (options->swap_path && !*options->swap_path) return EINVAL;
   if (options->stop_signal == SIGKILL || options->stop_signal == SIGSTOP) return EINVAL;
   return 0;
 }
 
+/* The pages of a buffer are the program's. */
 static int check_supported(const struct gc_options *options) {
-  if (options->buffer || options->buffer_bytes) return ENOTSUP;
-  return 0;
+  return options->buffer && (options->swap_path || options->guard_freed_percent) ? ENOTSUP : 0;
 }
 
 static int read_options(struct gc_options *wanted, const struct gc_options *options) {
@@ -35,7 +37,8 @@ static int read_options(struct gc_options *wanted, const struct gc_options *opti
   if (!options) return 0;
   if (options->struct_bytes != sizeof *options) return EINVAL;
   *wanted = *options;
-  return check_ranges(options);
+  int error = check_ranges(options);
+  return error ? error : check_supported(options);
 }
 
 /* ---- The environment ---- */
@@ -138,7 +141,7 @@ static void read_tracking(struct gc__settings *settings) {
 
 static void read_swap(struct gc__settings *settings) {
   const char *path = getenv("TREFOIL_SWAP");
-  if (path && *path) {
+  if (path && *path && !settings->options.buffer) {
     settings->options.swap_path = path;
     settings->swap_is_wish = true;
   }
@@ -172,12 +175,32 @@ static void read_environment(struct gc__settings *settings) {
   }
 }
 
+/* What a heap in the program's memory means for other options. Tracking by page has to be asked of the system, for
+ * memory that is not ours; what the environment wishes gives way. */
+static int apply_buffer(struct gc__settings *settings) {
+  struct gc_options *options = &settings->options;
+  if (!options->buffer) return 0;
+  bool has_pages = options->tracking == GC_TRACK_PAGES || options->tracking == GC_TRACK_PROTECT;
+  if (has_pages && !settings->tracking_is_wish) {
+    gc__report("tracking %s cannot be had: the heap is in a buffer",
+               options->tracking == GC_TRACK_PAGES ? "pages" : "protect");
+    return ENOTSUP;
+  }
+  if (options->tracking != GC_TRACK_BARRIER) options->tracking = GC_TRACK_NONE;
+  if (options->limit_bytes && options->limit_bytes < options->buffer_bytes)
+    options->buffer_bytes = options->limit_bytes;
+  options->limit_bytes = 0;
+  options->markers = 1;
+  options->finalize = GC_FINALIZE_MANUAL;
+  return 0;
+}
+
 int gc__settings_read(struct gc__settings *settings, const struct gc_options *options) {
   *settings = (struct gc__settings){0};
   int error = read_options(&settings->options, options);
   if (error) return error;
   if (!getauxval(AT_SECURE)) read_environment(settings);
-  error = check_supported(&settings->options); /* the environment may have replaced what is not to be had */
+  error = apply_buffer(settings);
   if (error) return error;
   if (settings->options.mode == GC_MODE_DEFAULT) settings->options.mode = GC_GENERATIONAL;
   return 0;

@@ -48,10 +48,11 @@ static void add_threads(struct gc_stats *out, const struct gc__world *world) {
 /* Free cells and granules that are kept from use because a root word points there. */
 static uint64_t count_blacklisted(const struct gc__heap *heap) {
   uint64_t bytes = 0;
-  for (size_t block = 0; block < heap->space.span_bytes / GC__BLOCK_BYTES; block++) {
+  for (size_t block = 0; block < gc__block_count(&heap->space); block++) {
     if (heap->space.blocks[block].black_epoch != heap->black_epoch) continue;
     unsigned granules = gc__entry_at(&heap->space, block).shape & GC__SHAPE_GRANULES;
-    for (size_t i = block * GC__BLOCK_GRANULES; i < (block + 1) * GC__BLOCK_GRANULES; i++)
+    size_t first = gc__block_granule(&heap->space, block);
+    for (size_t i = first; i < first + gc__block_granules(&heap->space); i++)
       if (gc__byte_peek(&heap->space.live[i]) == gc__live_black(heap->black_epoch))
         bytes += (granules ? granules : 1) * GC__GRANULE_BYTES;
   }

@@ -30,6 +30,7 @@
 #include "heap/ties.c"
 #include "heap/write_log.c"
 #include "heap/pages.c"
+#include "heap/buffer.c"
 #include "heap/swap.c"
 #include "heap/heap.c"
 #include "heap/block.c"

@@ -178,6 +178,11 @@ WORKLOADS = {w.name: w for w in (
         full={"size": 32 * MIB, "turnover_percent": 100}, quick={"size": 4 * MIB, "turnover_percent": 100}, seconds=3,
         warm_bytes=300 * MIB, columns=(Column("memory_over_live", "memory/live", 1, 2),)),
     Workload(
+        "drift-freed", "the same for 100 phases, with gc_free where the malloc programs free",
+        full={"size": 16 * MIB, "phases": 100, "turnover_percent": 100},
+        quick={"size": 2 * MIB, "phases": 30, "turnover_percent": 100}, seconds=10, warm_bytes=300 * MIB, rounds=3,
+        columns=(Column("memory_over_live", "memory/live", 1, 2),)),
+    Workload(
         "real-sizes", "sizes and lifetimes recorded of gcc, CPython, perl and SQLite (bench/sizes/programs.h)",
         full={"operations": 2000000}, quick={"operations": 200000}, seconds=1, warm_bytes=100 * MIB,
         columns=(Column("cc1_ns", "gcc ns", 1, 0), Column("python_ns", "python", 1, 0),

@@ -67,9 +67,9 @@ def time_ratio(mode, peer, peer_mode=None):
     return value
 
 
-def peak_ratio(mode):
+def peak_ratio(mode, peer="bdwgc"):
     def value(rows):
-        return middle(most_markers(rows, "trefoil", mode), most_markers(rows, "bdwgc"), lambda row: row.peaks)
+        return middle(most_markers(rows, "trefoil", mode), most_markers(rows, peer), lambda row: row.peaks)
     return value
 
 
@@ -125,6 +125,7 @@ def at_least_share_of_bdwgc(least, name, share):
 
 LIVE, TREES = {"size": GIB}, {"depth": 18}
 CACHE = {"capacity": 1450000, "operations": 20000000, "fill": 1}
+DRIFT = {"size": 16 << 20, "phases": 100}
 FALSE_ROOTS = {"size": 256 << 20, "decoys": 1000000, "rounds": 100}
 CLAIMS = (
     Claim(SWEEP, "time of bdwgc", "binary-trees", TREES, 0.33, time_ratio(SWEEP, "bdwgc")),
@@ -148,6 +149,9 @@ CLAIMS = (
           figure(SWEEP, "above_empty_bytes", divisor=1e6)),
     Claim(SWEEP, "times as fast with two threads", "two-threads", {}, 1.8, figure(SWEEP, "scaling"), is_floor=True),
     Claim(SWEEP, "memory after round 100 over round 10", "false-roots", FALSE_ROOTS, 1.1, figure(SWEEP, "growth")),
+    Claim(SWEEP, "peak memory of jemalloc", "drift-freed", DRIFT, 1.1, peak_ratio(SWEEP, "jemalloc")),
+    Claim(GENERATIONAL, "peak memory of jemalloc", "drift-freed", DRIFT, 1.1,
+          peak_ratio(GENERATIONAL, "jemalloc")),
     Claim(REFCOUNT, "time of bdwgc", "binary-trees", TREES, 0.25, time_ratio(REFCOUNT, "bdwgc")),
     Claim(REFCOUNT, "time of mimalloc", "binary-trees", TREES, 1.0, time_ratio(REFCOUNT, "mimalloc")),
     Claim(REFCOUNT, "p99 of epochs, ms", "live", LIVE, 3.0, minor_pause_ms(99, REFCOUNT)),

@@ -27,6 +27,7 @@ static volatile unsigned loader_gate;
 /* 5 % stay free for what the library does not see. */
 static void update_limit(struct gc__collector *collector) {
   size_t limit = collector->wanted_limit_bytes;
+  if (collector->heap.space.is_fixed) return;
   uint64_t now_ns = gc__clock_ns();
   if (!limit) {
     if (collector->limit_read_ns && now_ns - collector->limit_read_ns < LIMIT_READ_NS) return;
@@ -50,6 +51,7 @@ static void update_limit(struct gc__collector *collector) {
 /* Whether a full collection is the answer. Asked no more often than for the limit. */
 static bool note_pressure(struct gc__collector *collector) {
   const struct gc__heap *heap = &collector->heap;
+  if (heap->space.is_fixed) return false; /* nothing of it can go back */
   uint64_t now_ns = gc__clock_ns();
   if (now_ns - collector->pressure.asked_ns >= LIMIT_READ_NS)
     collector->is_pressed = gc__os_memory_pressure(&collector->pressure, now_ns) || collector->is_pressed;
@@ -94,6 +96,14 @@ static bool open_counts(struct gc__collector *collector, const struct gc__collec
          gc__counting_open(&collector->counting, &collector->heap, settings->interior_in_heap);
 }
 
+static bool open_heap(struct gc__collector *collector, const struct gc__collector_settings *settings) {
+  struct gc__heap *heap = &collector->heap;
+  bool has_cards = settings->wants_log && settings->has_cards;
+  if (settings->buffer.start != settings->buffer.end)
+    return gc__heap_open_in(heap, collector->budget, settings->buffer, has_cards, settings->has_counts);
+  return gc__heap_open(heap, collector->budget, settings->reserve_bytes, settings->initial_bytes);
+}
+
 static int open_log(struct gc__collector *collector, struct gc__collector_settings *settings) {
   if (!settings->wants_log) return 0;
   return gc__log_open(&collector->heap, settings->has_cards, settings->watch, &settings->missing);
@@ -117,14 +127,14 @@ int gc__collector_open(struct gc__collector *collector, struct gc__budget *budge
   int error = ENOMEM;
   gc__lock_open(&collector->lock, GC__RANK_COLLECTOR);
   update_limit(collector);
-  if (!gc__heap_open(&collector->heap, budget, settings->reserve_bytes, settings->initial_bytes)) goto no_heap;
+  if (!open_heap(collector, settings)) goto no_heap;
   error = open_log(collector, settings);
   if (error) goto no_roots;
   error = ENOMEM;
   error = open_swap(collector, settings);
   if (error) goto no_roots;
   error = ENOMEM;
-  if (!gc__roots_open(&collector->roots, budget, settings->own_state)) goto no_roots;
+  if (!gc__roots_open(&collector->roots, budget, settings->own_state, settings->buffer)) goto no_roots;
   if (!gc__crew_open(&collector->crew, &collector->heap, budget, settings->markers, settings->interior_in_heap))
     goto no_crew;
   if (!open_counts(collector, settings)) goto no_counts;
@@ -157,6 +167,33 @@ void gc__collector_close(struct gc__collector *collector) {
   gc__roots_close(&collector->roots);
   gc__heap_close(&collector->heap);
   gc__lock_close(&collector->lock);
+}
+
+static void prepare_held(void *argument) {
+  struct gc__collector *collector = argument;
+  gc__lock_take(&collector->world.lock);
+  collector->is_prepared = gc__roots_reserve(&collector->roots, &collector->world, &collector->heap);
+  gc__lock_give(&collector->world.lock);
+}
+
+bool gc__collector_prepare(struct gc__collector *collector) {
+  return gc__segments_hold(&collector->roots.segments, prepare_held, collector) && collector->is_prepared;
+}
+
+/* An item of a collection's lists for so many bytes, up to what a stack keeps. */
+#define TOUCH_ITEM_BYTES 64u
+
+bool gc__collector_touch(struct gc__collector *collector, size_t bytes) {
+  const struct gc__roots *roots = &collector->roots;
+  const struct gc__region *lists[] = {&roots->list_memory, &roots->segments.range_memory,
+                                      &roots->segments.module_memory};
+  size_t items = bytes / TOUCH_ITEM_BYTES < GC__STACK_KEPT ? bytes / TOUCH_ITEM_BYTES : GC__STACK_KEPT;
+  if (!gc__heap_touch(&collector->heap, bytes)) return false;
+  for (unsigned i = 0; i < sizeof lists / sizeof lists[0]; i++)
+    if (lists[i]->start) gc__os_touch(lists[i]->start, lists[i]->committed_bytes);
+  gc__crew_touch(&collector->crew, items);
+  if (gc__heap_has_counts(&collector->heap)) gc__counting_touch(&collector->counting, items);
+  return true;
 }
 
 /* ---- A collection ---- */

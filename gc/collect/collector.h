@@ -64,6 +64,7 @@ struct gc__collector {
   uint64_t objects_marked, mark_ns; /* in all */
   uint64_t count_minor, count_full;
   struct gc__pauses pauses_minor, pauses_full;
+  bool is_prepared;          /* gc__collector_prepare */
   bool keeps_records;        /* of every pause, for the statistics file */
   struct gc__region records; /* of struct gc__pause_record */
   size_t record_count;
@@ -83,12 +84,20 @@ struct gc__collector_settings {
   int stop_signal;
   bool interior_in_heap, keeps_records;
   struct gc__range own_state; /* no root */
+  struct gc__range buffer;    /* memory of the program's for the whole heap; empty: it is reserved */
 };
 
 /* 0; ENOMEM; EINVAL (the signal); ENOTSUP (the log's source); else why there is no swap file, as swap_error says. */
 int gc__collector_open(struct gc__collector *collector, struct gc__budget *budget,
                        struct gc__collector_settings *settings);
 void gc__collector_close(struct gc__collector *collector);
+
+/* Touches what objects of so many bytes need, tables and the stacks of a collection included (gc__os_touch). World
+ * running, no lock. False: no memory. */
+bool gc__collector_touch(struct gc__collector *collector, size_t bytes);
+
+/* Takes what the first collection needs at once; the calling thread is attached. False: no memory. */
+bool gc__collector_prepare(struct gc__collector *collector);
 
 static inline size_t gc__collector_number(const struct gc__collector *collector, bool is_full) {
   return gc__word_get(is_full ? &collector->number_full : &collector->number);

@@ -8,6 +8,8 @@
 #define OBJECTS_MOST  ((size_t)1 << 31)
 #define FIRST_OBJECTS 8192u
 
+#define FIXED_ITEM_BYTES 512u
+
 /* ---- Lists of objects ---- */
 
 bool gc__objects_grow(struct gc__objects *objects) {
@@ -20,9 +22,12 @@ bool gc__objects_grow(struct gc__objects *objects) {
   return true;
 }
 
-static bool open_objects(struct gc__objects *objects, struct gc__budget *budget) {
+/* In a fixed space a list has its whole size at once; what does not fit is found again by its page or by a stop. */
+static bool open_objects(struct gc__objects *objects, const struct gc__heap *heap) {
+  const struct gc__space *space = &heap->space;
+  size_t most = space->is_fixed ? space->span_bytes / FIXED_ITEM_BYTES : OBJECTS_MOST;
   *objects = (struct gc__objects){0};
-  return gc__region_open_most(&objects->memory, budget, OBJECTS_MOST * sizeof(size_t)) && gc__objects_grow(objects);
+  return gc__region_open_most(&objects->memory, heap->budget, most * sizeof(size_t)) && gc__objects_grow(objects);
 }
 
 static void trim_objects(struct gc__objects *objects) {
@@ -42,9 +47,19 @@ void gc__counting_trim(struct gc__counting *counting) {
 bool gc__counting_open(struct gc__counting *counting, struct gc__heap *heap, bool interior_in_heap) {
   *counting = (struct gc__counting){
       .heap = heap, .interior_in_heap = interior_in_heap, .current = GC__NO_OBJECT, .released_block = GC__NONE};
-  if (open_objects(&counting->promoted, heap->budget) && open_objects(&counting->dying, heap->budget)) return true;
+  if (open_objects(&counting->promoted, heap) && open_objects(&counting->dying, heap)) return true;
   gc__counting_close(counting);
   return false;
+}
+
+static void touch_objects(struct gc__objects *objects, size_t count) {
+  while (objects->room < count && gc__objects_grow(objects)) continue;
+  gc__os_touch(objects->memory.start, objects->memory.committed_bytes);
+}
+
+void gc__counting_touch(struct gc__counting *counting, size_t objects) {
+  touch_objects(&counting->promoted, objects);
+  touch_objects(&counting->dying, objects);
 }
 
 void gc__counting_close(struct gc__counting *counting) {
@@ -159,8 +174,9 @@ void gc__counting_each_root(struct gc__counting *counting, const struct gc__root
 
 static void each_root_cell(struct gc__counting *counting, uint32_t block, void (*fn)(struct gc__counting *, size_t)) {
   const struct gc__size_class *class = gc__block_class(counting->heap, block);
-  size_t granule = (size_t)block * GC__BLOCK_GRANULES;
-  for (unsigned cell = 0; cell < class->cell_count; cell++, granule += class->cell_granules)
+  size_t granule = gc__block_granule(&counting->heap->space, block);
+  unsigned cell_count = gc__block_cells(&counting->heap->space, class);
+  for (unsigned cell = 0; cell < cell_count; cell++, granule += class->cell_granules)
     if (gc__heap_is_given(counting->heap, granule)) fn(counting, granule);
 }
 
@@ -185,7 +201,7 @@ void gc__counting_begin_black(struct gc__counting *counting) {
 
 void gc__counting_note_false(struct gc__counting *counting, size_t word, size_t granule) {
   struct gc__heap *heap = counting->heap;
-  struct gc__block *facts = &heap->space.blocks[(word - heap->space.base) >> GC__BLOCK_LOG2];
+  struct gc__block *facts = &heap->space.blocks[gc__block_at(&heap->space, word - heap->space.base)];
   counting->figures.false_words++;
   if (facts->state == GC__BLOCK_NONE) {
     gc__byte_poke(&heap->space.black_pages[(word - heap->space.base) >> GC__PAGE_LOG2], heap->black_epoch);

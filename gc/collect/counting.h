@@ -85,6 +85,9 @@ struct gc__counting {
   uint64_t allocated_objects, promoted_before; /* when the last stop ended: for young_objects */
 };
 
+/* Makes room for that many objects in each list, as far as there is memory, and touches it (gc__os_touch). */
+void gc__counting_touch(struct gc__counting *counting, size_t objects);
+
 bool gc__counting_open(struct gc__counting *counting, struct gc__heap *heap, bool interior_in_heap);
 void gc__counting_close(struct gc__counting *counting);
 
@@ -127,7 +130,7 @@ static GC__INLINE size_t gc__counting_resolve(const struct gc__counting *countin
 /* The place of the cell or run that starts there. */
 static GC__INLINE struct gc__place gc__counting_place(const struct gc__counting *counting, size_t granule) {
   const struct gc__space *space = &counting->heap->space;
-  struct gc__block_entry entry = gc__entry_at(space, granule / GC__BLOCK_GRANULES);
+  struct gc__block_entry entry = gc__entry_at(space, gc__block_of(space, granule));
   size_t cell_granules = entry.shape & GC__SHAPE_GRANULES;
   if (GC__UNLIKELY(!cell_granules)) return gc__space_place(space, granule * GC__GRANULE_BYTES);
   return (struct gc__place){granule, cell_granules * GC__GRANULE_BYTES, gc__entry_kind(entry), false};
@@ -155,7 +158,7 @@ void gc__counting_release(struct gc__counting *counting, struct gc__place place)
 void gc__counting_settle(struct gc__counting *counting);
 
 static GC__INLINE void gc__counting_release_cell(struct gc__counting *counting, size_t granule, size_t bytes) {
-  uint32_t block = (uint32_t)(granule / GC__BLOCK_GRANULES);
+  uint32_t block = (uint32_t)gc__block_of(&counting->heap->space, granule);
   if (GC__UNLIKELY(block != counting->released_block)) gc__counting_settle(counting);
   counting->released_bytes += bytes;
   counting->released_block = block;

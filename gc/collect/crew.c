@@ -44,10 +44,18 @@ static void work_in_phase(struct gc__crew *crew, struct gc__marker *marker, size
 
 /* ---- Helpers ---- */
 
+#define HELPER_STACK_BYTES ((size_t)32 << 10)
+
+static GC__NOINLINE void touch_own_stack(void) {
+  char part[HELPER_STACK_BYTES];
+  gc__os_touch(part, sizeof part);
+}
+
 static void *run_helper(void *argument) {
   struct gc__helper *helper = argument;
   struct gc__crew *crew = helper->crew;
   unsigned seen = 0;
+  if (crew->touches) touch_own_stack();
   gc__valgrind_hush();
   for (;;) {
     unsigned call = gc__flag_get(&crew->call);
@@ -75,11 +83,20 @@ static void wake_helpers(void *argument) {
   call_helpers(crew);
 }
 
+/* In a fixed space a stack has its whole size at once: an item for each so many bytes. What does not fit is found again
+ * through its block ([trace.overflow]). */
+#define FIXED_ITEM_BYTES 512u
+
+static size_t stack_items(const struct gc__crew *crew) {
+  const struct gc__space *space = &crew->trace.heap->space;
+  return space->is_fixed ? GC__STACK_PAD + GC__STACK_SLACK + space->span_bytes / FIXED_ITEM_BYTES : STACK_ITEMS;
+}
+
 static struct gc__marker *add_marker(struct gc__crew *crew) {
   unsigned count = crew->trace.marker_count;
   if (!gc__region_commit(&crew->memory, (count + 1) * sizeof(struct gc__marker))) return NULL;
   struct gc__marker *marker = (struct gc__marker *)(void *)crew->memory.start + count;
-  if (!gc__mark_stack_open(&marker->stack, crew->budget, STACK_ITEMS)) return NULL;
+  if (!gc__mark_stack_open(&marker->stack, crew->budget, stack_items(crew))) return NULL;
   marker->trace = &crew->trace;
   crew->trace.markers[count] = marker;
   crew->trace.marker_count = count + 1;
@@ -99,6 +116,17 @@ void gc__crew_start_helpers(struct gc__crew *crew) {
     }
     crew->started_count++;
   }
+}
+
+void gc__crew_touch(struct gc__crew *crew, size_t items) {
+  crew->touches = true;
+  gc__crew_start_helpers(crew);
+  for (unsigned i = 0; i < crew->trace.marker_count; i++) {
+    struct gc__mark_stack *stack = &crew->trace.markers[i]->stack;
+    while (stack->room < items && gc__mark_stack_grow(stack)) continue;
+    gc__os_touch(stack->memory.start, stack->memory.committed_bytes);
+  }
+  gc__os_touch(crew->memory.start, crew->memory.committed_bytes);
 }
 
 bool gc__crew_open(struct gc__crew *crew, struct gc__heap *heap, struct gc__budget *budget, unsigned marker_count,

@@ -30,6 +30,7 @@ struct gc__crew {
   volatile unsigned call; /* changes when helpers are wanted, or shall end */
   volatile unsigned is_ending;
   volatile unsigned are_called; /* in this phase */
+  bool touches;                 /* helpers touch their own stacks when they start */
 };
 
 /* marker_count: at least 1. False: no memory. */
@@ -39,6 +40,10 @@ void gc__crew_close(struct gc__crew *crew);
 
 /* Starts the helpers that are missing. Where the system refuses a thread, fewer do the work. World running, no lock. */
 void gc__crew_start_helpers(struct gc__crew *crew);
+
+/* Starts the helpers, makes room for that many items on each stack, as far as there is memory, and touches what a trace
+ * will use (gc__os_touch). World running, no lock. */
+void gc__crew_touch(struct gc__crew *crew, size_t items);
 
 /* In the child of a fork no helper is left; they start again on need. */
 void gc__crew_after_fork(struct gc__crew *crew);

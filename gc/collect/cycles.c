@@ -186,9 +186,11 @@ static uint64_t uncounted_mark_bits(const uint8_t *live) {
   return gc__bytes_masked_equal(live, GC__COUNT_MARKED | GC__STATE_MASK, 0) & ~gc__bytes_equal(live, 0);
 }
 
-static void free_unmarked_in_block(struct gc__counting *counting, size_t first) {
-  const uint8_t *live = counting->heap->space.live;
-  for (size_t at = first; at < first + GC__BLOCK_GRANULES; at += 64)
+static void free_unmarked_in_block(struct gc__counting *counting, uint32_t block) {
+  const struct gc__space *space = &counting->heap->space;
+  const uint8_t *live = space->live;
+  size_t first = gc__block_granule(space, block), end = first + gc__block_granules(space);
+  for (size_t at = first; at < end; at += 64)
     for (uint64_t dead = uncounted_mark_bits(live + at); dead; dead &= dead - 1)
       free_unmarked(counting, at + gc__lowest_bit(dead));
 }
@@ -201,8 +203,8 @@ static uint8_t settled_byte(uint8_t byte) {
 
 static void settle_block(struct gc__counting *counting, uint32_t block) {
   struct gc__space *space = &counting->heap->space;
-  uint8_t *live = space->live + (size_t)block * GC__BLOCK_GRANULES;
-  for (size_t at = 0; at < GC__BLOCK_GRANULES; at++) live[at] = settled_byte(live[at]);
+  uint8_t *live = space->live + gc__block_granule(space, block);
+  for (size_t at = 0; at < gc__block_granules(space); at++) live[at] = settled_byte(live[at]);
   if (!space->blocks[block].black_epoch) return;
   space->blocks[block].black_epoch = 0;
   gc__block_note_freed(counting->heap, block);
@@ -231,10 +233,9 @@ static void settle_large(struct gc__counting *counting, size_t granule) {
 /* Marks are looked at until the last of the dead is gone. */
 static void free_all_unmarked(struct gc__counting *counting) {
   const struct gc__space *space = &counting->heap->space;
-  uint32_t blocks = (uint32_t)(space->span_bytes / GC__BLOCK_BYTES);
+  uint32_t blocks = (uint32_t)gc__block_count(space);
   for (uint32_t block = 0; block < blocks; block++)
-    if (space->blocks[block].state != GC__BLOCK_NONE)
-      free_unmarked_in_block(counting, (size_t)block * GC__BLOCK_GRANULES);
+    if (space->blocks[block].state != GC__BLOCK_NONE) free_unmarked_in_block(counting, block);
   each_counted_large(counting, free_unmarked_large);
   for (uint32_t block = 0; block < blocks; block++)
     if (space->blocks[block].state != GC__BLOCK_NONE) settle_block(counting, block);

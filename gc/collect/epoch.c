@@ -184,9 +184,9 @@ static void sync_written_runs(struct gc__counting *counting, struct changes *cha
 static void sync_written(struct gc__counting *counting, struct changes *changes, struct gc__range range) {
   const struct gc__space *space = &counting->heap->space;
   while (range.start < range.end) {
-    size_t block = (range.start - space->base) >> GC__BLOCK_LOG2;
+    size_t block = gc__block_at(space, range.start - space->base);
     struct gc__block_entry entry = gc__entry_at(space, block);
-    uintptr_t end = space->base + (block + 1) * GC__BLOCK_BYTES;
+    uintptr_t end = space->base + gc__block_offset(space, block + 1);
     struct gc__range part = {range.start, end < range.end ? end : range.end};
     if (entry.shape & GC__SHAPE_PAGES) sync_written_runs(counting, changes, part);
     else if ((entry.shape & GC__SHAPE_GRANULES) && gc__entry_kind(entry) != GC__KIND_LEAF)
@@ -199,7 +199,7 @@ static void sync_written(struct gc__counting *counting, struct changes *changes,
 static void sync_open(struct gc__counting *counting, struct changes *changes, struct gc__range range) {
   const struct gc__space *space = &counting->heap->space;
   size_t first = (range.start - space->base) / GC__GRANULE_BYTES, end = (range.end - space->base) / GC__GRANULE_BYTES;
-  struct gc__block_entry entry = gc__entry_at(space, first / GC__BLOCK_GRANULES);
+  struct gc__block_entry entry = gc__entry_at(space, gc__block_of(space, first));
   size_t bytes = (entry.shape & GC__SHAPE_GRANULES) * GC__GRANULE_BYTES;
   for (size_t at = first; at < end; at += 64)
     for (uint64_t old = ~gc__bytes_equal(space->live + at, 0); old; old &= old - 1) {
@@ -241,11 +241,12 @@ struct counts_view {
   size_t base, span_bytes, shadow_minus_heap;
   uint8_t *live;
   const struct gc__block_entry *entries;
-  const uint64_t (*young)[GC__BLOCK_WORDS];
+  const uint64_t *young;
   const uint64_t *shadow_pages;
   size_t *items, top, room;
   size_t increments, objects, granules;
   uint16_t stamp;
+  uint8_t block_log2;
   bool interior_in_heap;
 };
 
@@ -257,7 +258,8 @@ static GC__INLINE struct counts_view open_counts_view(const struct gc__counting 
   view.shadow_minus_heap = heap->counts.shadow.minus_heap;
   view.live = heap->space.live;
   view.entries = (const struct gc__block_entry *)(const void *)(size_t)heap->space.entries;
-  view.young = (const uint64_t(*)[GC__BLOCK_WORDS])heap->space.young;
+  view.young = heap->space.young;
+  view.block_log2 = heap->space.block_log2;
   view.shadow_pages = heap->counts.shadow.pages;
   view.items = counting->promoted.items;
   view.top = counting->promoted.count;
@@ -294,12 +296,12 @@ static GC__INLINE void count_word(struct gc__counting *counting, struct counts_v
   bool has_shadow = view->shadow_pages[page / 64] >> page % 64 & 1;
   size_t counted = GC__LIKELY(has_shadow) ? *shadow : 0;
   if (counted == value) return;
-  size_t offset = value - view->base, block = offset >> GC__BLOCK_LOG2;
+  size_t offset = value - view->base, block = offset >> view->block_log2;
   const struct gc__block_entry *entry = &view->entries[block];
   size_t shape = entry->shape, cell_granules = shape & GC__SHAPE_GRANULES;
-  size_t in_block = offset >> GC__GRANULE_LOG2 & (GC__BLOCK_GRANULES - 1);
-  size_t first = gc__cell_of((unsigned)in_block, entry->reciprocal) * cell_granules;
-  size_t granule = block * GC__BLOCK_GRANULES + first;
+  size_t target = offset >> GC__GRANULE_LOG2, start = block << (view->block_log2 - GC__GRANULE_LOG2);
+  size_t first = gc__cell_of((unsigned)(target - start), entry->reciprocal) * cell_granules;
+  size_t granule = start + first;
   uint8_t byte = view->live[granule], count = byte & GC__COUNT_MASK;
   bool is_rare = !cell_granules || counted || !has_shadow || count == GC__COUNT_STUCK - 1 || view->top == view->room ||
                  !view->interior_in_heap;
@@ -314,7 +316,7 @@ static GC__INLINE void count_word(struct gc__counting *counting, struct counts_v
     if (GC__LIKELY(count != GC__COUNT_STUCK)) view->live[granule] = (uint8_t)(byte + 1);
     return;
   }
-  if (entry->stamp != view->stamp || !(view->young[block][first / 64] >> first % 64 & 1)) return;
+  if (entry->stamp != view->stamp || !(view->young[granule / 64] >> granule % 64 & 1)) return;
   *shadow = value;
   view->live[granule] = GC__COUNT_ZERO + 1;
   view->increments++;

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #define FIRST_ITEMS  8192u
-#define KEEP_ITEMS   ((size_t)128 << 10)
 #define STEAL_MOST   1024u
 #define AROUND_ITEMS (GC__STACK_PAD + GC__STACK_SLACK)
 #define COMPACT_FROM ((size_t)64 << 10) /* stolen items below which the stack is not moved down */
@@ -13,7 +12,6 @@ bool gc__mark_stack_open(struct gc__mark_stack *stack, struct gc__budget *budget
   *stack = (struct gc__mark_stack){0};
   if (!gc__region_open_most(&stack->memory, budget, reserve_items * sizeof(size_t))) return false;
   stack->most = stack->memory.reserved_bytes / sizeof(size_t) - AROUND_ITEMS;
-  stack->items = (size_t *)(void *)stack->memory.start + GC__STACK_PAD;
   if (gc__mark_stack_grow(stack)) return true;
   gc__mark_stack_close(stack);
   return false;
@@ -27,8 +25,8 @@ void gc__mark_stack_trim(struct gc__mark_stack *stack) {
   stack->top = stack->split = 0;
   gc__word_poke(&stack->steal, 0);
   gc__word_poke(&stack->shared, 0);
-  if (stack->room <= KEEP_ITEMS) return;
-  gc__region_trim(&stack->memory, (KEEP_ITEMS + AROUND_ITEMS) * sizeof(size_t));
+  if (stack->room <= GC__STACK_KEPT) return;
+  gc__region_trim(&stack->memory, (GC__STACK_KEPT + AROUND_ITEMS) * sizeof(size_t));
   stack->room = stack->memory.committed_bytes / sizeof(size_t) - AROUND_ITEMS;
 }
 
@@ -37,6 +35,7 @@ bool gc__mark_stack_grow(struct gc__mark_stack *stack) {
   if (items > stack->most) items = stack->most;
   if (items <= stack->room) return false;
   if (!gc__region_commit(&stack->memory, (items + AROUND_ITEMS) * sizeof(size_t))) return false;
+  stack->items = (size_t *)(void *)stack->memory.start + GC__STACK_PAD;
   stack->room = items;
   return true;
 }

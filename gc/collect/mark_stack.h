@@ -15,8 +15,9 @@
 #include "base/bits.h"
 #include "os/memory.h"
 
-#define GC__STACK_PRIVATE_MOST 128u /* items that the owner keeps to itself */
-#define GC__STACK_PAD          8u   /* words in front of items that may be read: what they hold means nothing */
+#define GC__STACK_KEPT         ((size_t)128 << 10) /* items that it has room for after a trace, if it had before */
+#define GC__STACK_PRIVATE_MOST 128u                /* items that the owner keeps to itself */
+#define GC__STACK_PAD          8u /* words in front of items that may be read: what they hold means nothing */
 
 /* Items beyond the room for which there is memory too, so that the owner need not look at the room at each push: it
  * pushes what one object holds, and then brings the stack in order. */

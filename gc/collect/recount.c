@@ -42,7 +42,7 @@ static void forget_count(struct gc__counting *counting, size_t granule) {
     *live = GC__COUNT_ZERO;
   } else if (gc__count_is_special(*live)) {
     *live = 0;
-    gc__block_note_freed(counting->heap, (uint32_t)(granule / GC__BLOCK_GRANULES));
+    gc__block_note_freed(counting->heap, (uint32_t)gc__block_of(&counting->heap->space, granule));
   } else {
     drop_object(counting, granule);
   }
@@ -51,10 +51,10 @@ static void forget_count(struct gc__counting *counting, size_t granule) {
 /* Calls fn for each object whose byte is not 0. It may free that object. */
 static void each_counted(struct gc__counting *counting, void (*fn)(struct gc__counting *, size_t)) {
   struct gc__heap *heap = counting->heap;
-  for (uint32_t block = 0; block < heap->space.span_bytes / GC__BLOCK_BYTES; block++) {
-    size_t first = (size_t)block * GC__BLOCK_GRANULES;
+  for (uint32_t block = 0; block < gc__block_count(&heap->space); block++) {
+    size_t first = gc__block_granule(&heap->space, block), end = first + gc__block_granules(&heap->space);
     if (heap->space.blocks[block].state == GC__BLOCK_NONE) continue;
-    for (size_t at = first; at < first + GC__BLOCK_GRANULES; at += 64)
+    for (size_t at = first; at < end; at += 64)
       for (uint64_t bits = ~gc__bytes_equal(heap->space.live + at, 0); bits; bits &= bits - 1)
         fn(counting, at + gc__lowest_bit(bits));
   }

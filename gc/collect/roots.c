@@ -13,8 +13,8 @@
 #define WATCH_FROM_BYTES ((size_t)256 << 10)
 #define WATCHED_MOST     ((size_t)1 << 16)
 
-bool gc__roots_open(struct gc__roots *roots, struct gc__budget *budget, struct gc__range own) {
-  *roots = (struct gc__roots){.own = own};
+bool gc__roots_open(struct gc__roots *roots, struct gc__budget *budget, struct gc__range own, struct gc__range buffer) {
+  *roots = (struct gc__roots){.own = own, .buffer = buffer};
   gc__lock_open(&roots->lock, GC__RANK_ROOTS);
   if (gc__segments_open(&roots->segments, budget) &&
       gc__region_open_most(&roots->added_memory, budget, ADDED_MOST * sizeof(struct gc__range)) &&
@@ -133,16 +133,23 @@ static void watch_segments(struct gc__roots *roots, struct gc__watch *watch) {
 
 /* ---- The list ---- */
 
+/* Room for what is added between asking and the stop. */
+#define MORE       1024u
+#define MORE_FIXED 128u /* which threads that attach later use up: a full heap has no memory for a longer list */
+
 bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world, struct gc__heap *heap) {
-  size_t for_thread = GC__STACK_PARTS_MOST + roots->segments.module_count;
+  size_t for_thread = GC__STACK_PARTS_MOST + roots->segments.module_count + 1; /* one of them lies around the buffer */
   gc__lock_take(&roots->lock);
   size_t added_count = roots->added_count;
   gc__lock_give(&roots->lock);
   /* Ranges may be added until the stop: room for as many again, and some. */
-  size_t most = world->thread_count * for_thread + roots->segments.range_count * 4 + added_count * 2 + 1024;
+  size_t more = heap->space.is_fixed ? MORE_FIXED : MORE;
+  size_t most = world->thread_count * for_thread + roots->segments.range_count * 4 + added_count * 2 + more;
   if (heap->log.is_on && heap->log.watch.kind == GC__WATCH_KERNEL && !roots->reads_whole_segments)
     watch_segments(roots, &heap->log.watch);
-  if (!gc__region_commit(&roots->list_memory, most * sizeof(struct gc__root_range))) return false;
+  if (!gc__region_commit(&roots->list_memory, most * sizeof(struct gc__root_range)) &&
+      !(heap->space.is_fixed && gc__region_commit(&roots->list_memory, (most - more) * sizeof(struct gc__root_range))))
+    return false;
   /* For what the write log will tell more room is better, and not needed. */
   size_t written = gc__word_peek(&heap->guards.live_count) + roots->written_count * 2;
   size_t wish = most + (heap->log.is_on ? gc__flag_get(&heap->log.open_count) + written : 0);
@@ -150,13 +157,24 @@ bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world, s
   return true;
 }
 
-static void append_root(struct gc__roots *roots, struct gc__range range, enum gc__root_source source) {
+static void append_whole(struct gc__roots *roots, struct gc__range range, enum gc__root_source source) {
   range.start = gc__round_up(range.start, sizeof(void *));
   range.end = gc__round_down(range.end, sizeof(void *));
   if (range.start >= range.end) return;
   roots->is_short |= (roots->count + 1) * sizeof(struct gc__root_range) > roots->list_memory.committed_bytes;
   if (roots->is_short) return;
   ((struct gc__root_range *)(void *)roots->list_memory.start)[roots->count++] = (struct gc__root_range){range, source};
+}
+
+/* But for the buffer, which may lie on a stack, in static data or in an added range. */
+static void append_root(struct gc__roots *roots, struct gc__range range, enum gc__root_source source) {
+  struct gc__range buffer = roots->buffer;
+  if (GC__LIKELY(buffer.end <= range.start || buffer.start >= range.end)) {
+    append_whole(roots, range, source);
+    return;
+  }
+  append_whole(roots, (struct gc__range){range.start, buffer.start}, source);
+  append_whole(roots, (struct gc__range){buffer.end, range.end}, source);
 }
 
 static void gather_thread(struct gc__roots *roots, const struct gc__thread *thread) {
@@ -223,7 +241,7 @@ static void append_written(void *argument, struct gc__range range) {
   bool is_first = roots->written_count++ == 0;
   bool has_room = (roots->count + 1) * sizeof *last <= roots->list_memory.committed_bytes;
   if (is_first || (has_room && last->range.end != range.start)) {
-    append_root(roots, range, GC__ROOT_WRITTEN);
+    append_whole(roots, range, GC__ROOT_WRITTEN);
     return;
   }
   if (range.start < last->range.start) last->range.start = range.start;
@@ -232,12 +250,12 @@ static void append_written(void *argument, struct gc__range range) {
 
 /* An open block has an item of its own, since most have few old cells; without room for it, it counts as written. */
 static void append_open(struct gc__roots *roots, const struct gc__space *space, uint32_t block) {
-  uintptr_t start = space->base + (size_t)block * GC__BLOCK_BYTES;
-  struct gc__range range = {start, start + GC__BLOCK_BYTES};
+  uintptr_t start = space->base + gc__block_offset(space, block);
+  struct gc__range range = {start, start + gc__block_bytes(space)};
   const struct gc__block *facts = &space->blocks[block];
   if (facts->state == GC__BLOCK_NONE || facts->kind == GC__KIND_LEAF || !facts->may_have_old) return;
   bool has_room = (roots->count + 2) * sizeof(struct gc__root_range) <= roots->list_memory.committed_bytes;
-  if (has_room) append_root(roots, range, GC__ROOT_OPEN);
+  if (has_room) append_whole(roots, range, GC__ROOT_OPEN);
   else append_written(roots, range);
 }
 

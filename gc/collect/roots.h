@@ -43,9 +43,10 @@ struct gc__roots {
   bool is_short;             /* the list did not fit */
   bool reads_whole_segments; /* none is watched */
   struct gc__range own;      /* the library's own state: no root, although it lies in static data */
+  struct gc__range buffer;   /* nor is the heap in memory of the program's, wherever that lies */
 };
 
-bool gc__roots_open(struct gc__roots *roots, struct gc__budget *budget, struct gc__range own);
+bool gc__roots_open(struct gc__roots *roots, struct gc__budget *budget, struct gc__range own, struct gc__range buffer);
 void gc__roots_close(struct gc__roots *roots);
 
 /* 0, EINVAL, EEXIST, ENOMEM; and 0, ENOENT. The words are roots from the next stop on. */

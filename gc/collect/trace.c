@@ -50,13 +50,14 @@ struct view {
   size_t base, span_bytes;
   uint8_t *live;
   const struct gc__block_entry *entries;
-  const uint64_t (*young)[GC__BLOCK_WORDS];
+  const uint64_t *young;
   size_t *queue, oldest, count; /* of the marker's candidates */
   size_t *items, top, split;    /* of its stack */
   size_t most;                  /* the top up to which the stack needs no attention */
   size_t objects, granules;     /* marked since the view was opened */
   uint16_t stamp;               /* of blocks with young objects */
   uint8_t epoch, epoch_before;
+  uint8_t block_log2;
   bool interior_in_heap;
 };
 
@@ -69,7 +70,7 @@ static void note_false_root(struct gc__marker *marker, size_t granule) {
   struct gc__space *space = &trace->heap->space;
   marker->false_words++;
   gc__byte_poke(&space->live[granule], gc__live_black(trace->epoch));
-  gc__byte_poke(&space->blocks[granule / GC__BLOCK_GRANULES].black_epoch, trace->epoch);
+  gc__byte_poke(&space->blocks[gc__block_of(space, granule)].black_epoch, trace->epoch);
   gc__byte_poke(&space->black_pages[granule / GC__PAGE_GRANULES], trace->epoch);
 }
 
@@ -77,7 +78,7 @@ static void note_false_root(struct gc__marker *marker, size_t granule) {
 static void note_overflow(struct gc__marker *marker, size_t ref) {
   struct gc__place place = gc__space_place(&marker->space, ref_offset(ref));
   if (place.granule == ref_granule(ref)) marker->marked_bytes += place.bytes;
-  gc__byte_poke(&marker->space.blocks[place.granule / GC__BLOCK_GRANULES].must_rescan, 1);
+  gc__byte_poke(&marker->space.blocks[gc__block_of(&marker->space, place.granule)].must_rescan, 1);
   gc__flag_set(&marker->trace->has_overflowed, 1);
 }
 
@@ -99,13 +100,15 @@ static GC__INLINE void view_stack(struct view *view, const struct gc__marker *ma
     view->most = stack->split + GC__STACK_PRIVATE_MOST;
 }
 
-static GC__INLINE struct view open_view(struct gc__marker *marker) {
+/* block_log2: that of the marker's space, for loops that know it. */
+static GC__INLINE struct view open_view_for(struct gc__marker *marker, uint8_t block_log2) {
   struct view view;
   view.base = marker->space.base;
   view.span_bytes = marker->space.span_bytes;
   view.live = marker->space.live;
   view.entries = (const struct gc__block_entry *)(const void *)(size_t)marker->space.entries;
-  view.young = (const uint64_t(*)[GC__BLOCK_WORDS])marker->space.young;
+  view.young = marker->space.young;
+  view.block_log2 = block_log2;
   view.queue = marker->candidates.entries;
   view.oldest = marker->candidates.oldest;
   view.count = marker->candidates.count;
@@ -117,6 +120,10 @@ static GC__INLINE struct view open_view(struct gc__marker *marker) {
   view.interior_in_heap = marker->interior_in_heap;
   view_stack(&view, marker);
   return view;
+}
+
+static GC__INLINE struct view open_view(struct gc__marker *marker) {
+  return open_view_for(marker, marker->space.block_log2);
 }
 
 static GC__INLINE void close_view(const struct view *view, struct gc__marker *marker) {
@@ -149,9 +156,9 @@ static GC__NOINLINE bool is_young(const struct gc__marker *marker, size_t granul
 
 /* In a minor trace, of a candidate: its block has the stamp, so that the young bits count. */
 static GC__INLINE bool is_young_ref(const struct gc__marker *marker, const struct view *view, size_t ref) {
-  size_t granule = ref_granule(ref), bit = granule % GC__BLOCK_GRANULES;
+  size_t granule = ref_granule(ref);
   if (GC__UNLIKELY(!(ref & REF_LENGTH))) return is_young(marker, granule);
-  return view->young[granule / GC__BLOCK_GRANULES][bit / 64] >> bit % 64 & 1;
+  return view->young[granule / 64] >> granule % 64 & 1;
 }
 
 /* Marks what a candidate names, if it is allocated and was not marked, and sees that it is scanned. What was not live
@@ -201,35 +208,35 @@ static GC__NOINLINE size_t large_ref_at(const struct gc__space *space, size_t of
 /* Precondition: the shape is that of a block of cells. What lies behind the last cell gives a granule that is never
  * allocated, and whose liveness byte never says that it is live. The sum is in this order because a list waits for the
  * cell's number: all else is done before it. */
-static GC__INLINE size_t cell_ref(size_t reciprocal, size_t shape, size_t offset) {
-  size_t in_block = offset >> GC__GRANULE_LOG2 & (GC__BLOCK_GRANULES - 1);
+static GC__INLINE size_t cell_ref(size_t reciprocal, size_t shape, size_t offset, unsigned block_log2) {
+  size_t in_block = offset >> GC__GRANULE_LOG2 & (((size_t)1 << (block_log2 - GC__GRANULE_LOG2)) - 1);
   size_t first = (in_block * reciprocal >> GC__RECIPROCAL_LOG2) * (shape & GC__SHAPE_GRANULES);
-  size_t block = make_ref((offset >> GC__BLOCK_LOG2) * GC__BLOCK_GRANULES, shape);
+  size_t block = make_ref(offset >> block_log2 << (block_log2 - GC__GRANULE_LOG2), shape);
   return block + (first << REF_LOG2);
 }
 
 /* The object that contains an offset, as a reference; SIZE_MAX: nothing does. */
 static size_t ref_at(const struct gc__space *space, size_t offset) {
-  struct gc__block_entry entry = gc__entry_at(space, offset >> GC__BLOCK_LOG2);
+  struct gc__block_entry entry = gc__entry_at(space, gc__block_at(space, offset));
   size_t granules = entry.shape & GC__SHAPE_GRANULES;
   if (!granules) return large_ref_at(space, offset);
-  size_t ref = cell_ref(entry.reciprocal, entry.shape, offset);
-  return ref_granule(ref) % GC__BLOCK_GRANULES + granules > GC__BLOCK_GRANULES ? SIZE_MAX : ref;
+  size_t ref = cell_ref(entry.reciprocal, entry.shape, offset, space->block_log2);
+  return gc__granule_in_block(space, ref_granule(ref)) + granules > gc__block_granules(space) ? SIZE_MAX : ref;
 }
 
 /* [trace.young] */
 static GC__INLINE bool may_be_young(const struct view *view, size_t offset) {
-  return view->entries[offset >> GC__BLOCK_LOG2].stamp == view->stamp;
+  return view->entries[offset >> view->block_log2].stamp == view->stamp;
 }
 
 static GC__INLINE void consider_heap_word(struct gc__marker *marker, struct view *view, size_t word,
                                           const bool is_minor) {
   size_t offset = word - view->base;
   if (GC__LIKELY(offset >= view->span_bytes)) return;
-  const struct gc__block_entry *entry = &view->entries[offset >> GC__BLOCK_LOG2];
+  const struct gc__block_entry *entry = &view->entries[offset >> view->block_log2];
   if (is_minor && entry->stamp != view->stamp) return; /* [trace.young] */
   size_t shape = entry->shape, ref;
-  if (GC__LIKELY(shape & GC__SHAPE_GRANULES)) ref = cell_ref(entry->reciprocal, shape, offset);
+  if (GC__LIKELY(shape & GC__SHAPE_GRANULES)) ref = cell_ref(entry->reciprocal, shape, offset, view->block_log2);
   else {
     ref = large_ref_at(&marker->space, offset);
     if (ref == SIZE_MAX) return;
@@ -241,7 +248,7 @@ static GC__INLINE void consider_heap_word(struct gc__marker *marker, struct view
 
 /* The first page of a free run names the run like that of a large object does. */
 static bool is_free_run(const struct gc__space *space, size_t granule) {
-  return (gc__entry_at(space, granule / GC__BLOCK_GRANULES).shape & GC__SHAPE_PAGES) &&
+  return (gc__entry_at(space, gc__block_of(space, granule)).shape & GC__SHAPE_PAGES) &&
          space->runs[granule / GC__PAGE_GRANULES].state != GC__RUN_LARGE;
 }
 
@@ -356,7 +363,7 @@ static GC__INLINE void scan_top(struct gc__marker *marker, struct view *view, co
     if (granules || is_typed(marker, ref)) {
       close_view(view, marker);
       scan_typed(marker, ref);
-      *view = open_view(marker);
+      *view = open_view_for(marker, view->block_log2);
       return;
     }
     granules = slice_granules(marker, ref, &rest);
@@ -365,8 +372,9 @@ static GC__INLINE void scan_top(struct gc__marker *marker, struct view *view, co
   scan_words(marker, view, (const size_t *)(view->base + ref_offset(ref)), granules * GRANULE_WORDS, is_minor);
 }
 
-SCANS_ANYTHING static GC__INLINE void drain_as(struct gc__marker *marker, const bool is_minor) {
-  struct view view = open_view(marker);
+SCANS_ANYTHING static GC__INLINE void drain_as(struct gc__marker *marker, const bool is_minor,
+                                               const uint8_t block_log2) {
+  struct view view = open_view_for(marker, block_log2);
   for (;;) {
     if (GC__LIKELY(view.top != view.split)) {
       scan_top(marker, &view, is_minor);
@@ -383,10 +391,15 @@ SCANS_ANYTHING static GC__INLINE void drain_as(struct gc__marker *marker, const 
   close_view(&view, marker);
 }
 
-/* Two copies of one loop. */
+/* Copies of one loop: the size of blocks is a constant to those that matter, as a variable it took a tenth more. */
+SCANS_ANYTHING static GC__NOINLINE void drain_any(struct gc__marker *marker) {
+  drain_as(marker, marker->is_minor, marker->space.block_log2);
+}
+
 SCANS_ANYTHING static void drain(struct gc__marker *marker) {
-  if (marker->is_minor) drain_as(marker, true);
-  else drain_as(marker, false);
+  if (GC__UNLIKELY(marker->space.block_log2 != GC__BLOCK_LOG2)) drain_any(marker);
+  else if (marker->is_minor) drain_as(marker, true, GC__BLOCK_LOG2);
+  else drain_as(marker, false, GC__BLOCK_LOG2);
 }
 
 /* ---- Old objects that were written ---- */
@@ -398,7 +411,7 @@ SCANS_ANYTHING static void scan_written_cells(struct gc__marker *marker, struct 
   struct view view = open_view(marker);
   for (const size_t *word = (const size_t *)range.start; word < (const size_t *)range.end; word++) {
     size_t offset = *word - view.base;
-    if (GC__LIKELY(offset >= view.span_bytes) || view.entries[offset >> GC__BLOCK_LOG2].stamp != view.stamp) continue;
+    if (GC__LIKELY(offset >= view.span_bytes) || view.entries[offset >> view.block_log2].stamp != view.stamp) continue;
     size_t target = gc__space_granule_of(space, offset);
     if (target == SIZE_MAX || gc__byte_peek(&view.live[target]) == view.epoch) continue;
     size_t granule = gc__space_granule_of(space, (uintptr_t)word - view.base);
@@ -438,9 +451,9 @@ SCANS_ANYTHING static void scan_written_runs(struct gc__marker *marker, struct g
 static void scan_written(struct gc__marker *marker, struct gc__range range) {
   const struct gc__space *space = &marker->space;
   while (range.start < range.end) {
-    size_t block = (range.start - space->base) >> GC__BLOCK_LOG2;
+    size_t block = gc__block_at(space, range.start - space->base);
     struct gc__block_entry entry = gc__entry_at(space, block);
-    uintptr_t end = space->base + (block + 1) * GC__BLOCK_BYTES;
+    uintptr_t end = space->base + gc__block_offset(space, block + 1);
     struct gc__range part = {range.start, end < range.end ? end : range.end};
     if (entry.shape & GC__SHAPE_PAGES) scan_written_runs(marker, part);
     else if ((entry.shape & GC__SHAPE_GRANULES) && gc__entry_kind(entry) != GC__KIND_LEAF)
@@ -456,7 +469,7 @@ static void scan_written(struct gc__marker *marker, struct gc__range range) {
 SCANS_ANYTHING static void scan_open(struct gc__marker *marker, struct gc__range range) {
   const struct gc__space *space = &marker->space;
   size_t first = (range.start - space->base) / GC__GRANULE_BYTES, end = (range.end - space->base) / GC__GRANULE_BYTES;
-  size_t words = (gc__entry_at(space, first / GC__BLOCK_GRANULES).shape & GC__SHAPE_GRANULES) * GRANULE_WORDS;
+  size_t words = (gc__entry_at(space, gc__block_of(space, first)).shape & GC__SHAPE_GRANULES) * GRANULE_WORDS;
   uint16_t cells[GC__ROOT_PIECE_BYTES / GC__GRANULE_BYTES]; /* small: the program's stack may be */
   size_t count = 0;
   for (size_t at = first; at < end; at += 64)
@@ -465,7 +478,7 @@ SCANS_ANYTHING static void scan_open(struct gc__marker *marker, struct gc__range
       if (count < OPEN_AHEAD) GC__PREFETCH(gc__space_address(space, first + cells[count]));
       count++;
     }
-  if (gc__entry_kind(gc__entry_at(space, first / GC__BLOCK_GRANULES)) == GC__KIND_TYPED) {
+  if (gc__entry_kind(gc__entry_at(space, gc__block_of(space, first))) == GC__KIND_TYPED) {
     for (size_t i = 0; i < count; i++) scan_declared(marker, first + cells[i], 0, words * sizeof(size_t));
     return;
   }
@@ -560,7 +573,7 @@ static void rescan_block(struct gc__marker *marker, uint32_t block) {
     if (gc__entry_kind(entry) != GC__KIND_LEAF) gc__trace_each_cell(marker, block, rescan_cell);
     return;
   }
-  for (size_t page = block * GC__BLOCK_PAGES; page < (block + 1) * GC__BLOCK_PAGES; page++)
+  for (size_t page = gc__block_page(space, block); page < gc__block_page(space, block + 1); page++)
     if (space->run_heads[page] == page + 1 && space->runs[page].state == GC__RUN_LARGE)
       rescan_large(marker, page * GC__PAGE_GRANULES);
 }
@@ -569,7 +582,7 @@ bool gc__trace_recover(struct gc__marker *marker) {
   struct gc__trace *trace = marker->trace;
   if (!trace->has_overflowed) return false;
   trace->has_overflowed = 0;
-  for (uint32_t block = 0; block < trace->heap->space.span_bytes / GC__BLOCK_BYTES; block++) {
+  for (uint32_t block = 0; block < gc__block_count(&trace->heap->space); block++) {
     if (!trace->heap->space.blocks[block].must_rescan) continue;
     trace->heap->space.blocks[block].must_rescan = 0;
     rescan_block(marker, block);

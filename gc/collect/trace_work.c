@@ -60,8 +60,9 @@ bool gc__trace_steal(struct gc__marker *marker) {
 void gc__trace_each_cell(struct gc__marker *marker, uint32_t block, void (*fn)(struct gc__marker *, size_t)) {
   const struct gc__heap *heap = marker->trace->heap;
   const struct gc__size_class *class = gc__block_class(heap, block);
-  size_t granule = (size_t)block * GC__BLOCK_GRANULES;
-  for (unsigned cell = 0; cell < class->cell_count; cell++, granule += class->cell_granules) fn(marker, granule);
+  size_t granule = gc__block_granule(&heap->space, block);
+  unsigned cell_count = gc__block_cells(&heap->space, class);
+  for (unsigned cell = 0; cell < cell_count; cell++, granule += class->cell_granules) fn(marker, granule);
 }
 
 static void add_root_cell(struct gc__marker *marker, size_t granule) {

@@ -41,7 +41,7 @@ void gc__world_note_stack(void) {
 /* ---- The stopped thread's side: no libc, no instrumentation, async-signal-safe ---- */
 
 GC__UNINSTRUMENTED static void sleep_through_stop(struct gc__world *world, struct gc__thread *self, unsigned number,
-                                                   bool is_in_tsan) {
+                                                  bool is_in_tsan) {
   bool is_on_stack = self->stopped_at >= self->stack.start && self->stopped_at < self->stack.end;
   self->signal_stack = is_on_stack ? (struct gc__range){0, 0} : gc__os_signal_stack();
   self->is_asked = 0;
@@ -55,9 +55,9 @@ GC__UNINSTRUMENTED static void sleep_through_stop(struct gc__world *world, struc
 }
 
 /* Runs in the signal handler. The interrupted registers, vector registers included, lie in the signal frame, above.
- * Until it is known that the thread was not inside ThreadSanitizer's runtime nothing may be called that is instrumented,
- * not even an inline function: hence the plain accesses. The number was written before the signal was sent, and the
- * other words are the thread's own. */
+ * Until it is known that the thread was not inside ThreadSanitizer's runtime nothing may be called that is
+ * instrumented, not even an inline function: hence the plain accesses. The number was written before the signal was
+ * sent, and the other words are the thread's own. */
 GC__UNINSTRUMENTED static void answer_signal(bool is_in_tsan) {
   struct gc__thread *self = gc__self;
   struct gc__world *world = signalled_world;
@@ -88,8 +88,10 @@ GC__NOINLINE void gc__world_answer_late(struct gc__thread *self) {
 /* ---- Registry ---- */
 
 int gc__world_open(struct gc__world *world, struct gc__heap *heap, struct gc__budget *budget, int signal) {
-  *world = (struct gc__world){.heap = heap, .signal = signal ? signal : gc__stop_default_signal()};
-  if (!gc__region_open_most(&world->memory, budget, THREADS_MOST * sizeof(struct gc__thread))) return ENOMEM;
+  *world = (struct gc__world){.heap = heap, .budget = budget, .signal = signal ? signal : gc__stop_default_signal()};
+  world->slot_bytes =
+      gc__round_up(sizeof(struct gc__thread) + gc__local_tail_bytes(&heap->space), _Alignof(struct gc__thread));
+  if (!gc__region_open_most(&world->memory, budget, THREADS_MOST * world->slot_bytes)) return ENOMEM;
   gc__lock_open(&world->lock, GC__RANK_THREADS);
   signalled_world = world;
   int error = gc__stop_install(world->signal, answer_signal);
@@ -116,8 +118,11 @@ static struct gc__thread *take_slot(struct gc__world *world) {
     slot->local.freed_bytes = slot->local.unreported_bytes = 0;
     return slot;
   }
-  if (!gc__region_commit(&world->memory, (world->slot_count + 1) * sizeof *slot)) return NULL;
-  return (struct gc__thread *)(void *)world->memory.start + world->slot_count++;
+  if (world->budget->supply) return gc__supply_take(world->budget->supply, world->slot_bytes);
+  if (!gc__region_commit(&world->memory, (world->slot_count + 1) * world->slot_bytes)) return NULL;
+  slot = (struct gc__thread *)(void *)(world->memory.start + world->slot_count++ * world->slot_bytes);
+  if (world->touches_slots) gc__os_touch(slot, world->slot_bytes);
+  return slot;
 }
 
 int gc__world_attach(struct gc__world *world) {
@@ -126,7 +131,7 @@ int gc__world_attach(struct gc__world *world) {
   gc__lock_take(&world->lock);
   struct gc__thread *self = take_slot(world);
   if (self) {
-    gc__local_open(&self->local);
+    gc__local_open(&world->heap->space, &self->local, self + 1);
     self->stack = stack;
     self->thread_pointer = gc__os_thread_pointer();
     self->id = gc__os_thread_id();

@@ -47,8 +47,10 @@ struct gc__world_totals {
 struct gc__world {
   struct gc__heap *heap;
   struct gc__lock lock;
-  struct gc__region memory; /* of struct gc__thread, an array of slots that are used again */
-  size_t slot_count;
+  struct gc__region memory; /* of threads, each with its tail: slots that are used again. Unused with a supply */
+  size_t slot_count, slot_bytes;
+  bool touches_slots; /* gc__os_touch: as the options say */
+  struct gc__budget *budget;
   struct gc__thread *free_slots;
   struct gc__thread *first;
   volatile size_t thread_count;

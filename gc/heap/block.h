@@ -1,4 +1,4 @@
-/* heap/block.h - blocks: 64 KiB of cells of one size class and kind.
+/* heap/block.h - blocks: 64 KiB (or 4 KiB: [space.block]) of cells of one size class and kind.
  *
  * [block.young] A cell is allocated if its liveness byte is the current epoch, or if the block's stamp is the current
  * one and the cell's young bit is set. Young bits are set for whole ranges when cells are handed to a thread, and
@@ -38,7 +38,8 @@ void gc__block_withdraw(struct gc__heap *heap, uint32_t block);
 /* By what was old when it was looked at last. */
 enum gc__tier gc__block_tier(const struct gc__heap *heap, uint32_t block);
 
-/* Which cells cannot be handed out: a bit at each such cell's first granule, no other bits. */
+/* Which cells cannot be handed out: a bit at each such cell's first granule, no other bits. As many words are set as
+ * blocks have here. */
 void gc__block_read_occupied(const struct gc__heap *heap, uint32_t block, uint64_t occupied[GC__BLOCK_WORDS]);
 
 /* How many cells are live, by the liveness bytes alone: for blocks from which nothing was handed out since the last
@@ -61,7 +62,10 @@ void gc__block_clear_young(struct gc__heap *heap, size_t start, size_t end);
 /* Clears one cell's bit; whether it was set. */
 bool gc__block_clear_young_cell(struct gc__heap *heap, size_t granule);
 
-/* A cell of this block was freed by hand, and nobody keeps it: once there are enough, the block is listed again. In a
+/* How many cells are freed by hand before the block is looked at again. */
+unsigned gc__block_relook_cells(const struct gc__heap *heap, uint32_t block);
+
+/* A cell of this block was freed by hand, and nobody keeps it: once there are enough, the block is looked at. In a
  * mode that counts, for whatever reason it became free: the block is touched (heap/sweep.h). The byte was cleared. */
 void gc__block_note_freed(struct gc__heap *heap, uint32_t block);
 

@@ -6,8 +6,8 @@ bool gc__counts_open(struct gc__counts *counts, struct gc__budget *budget, const
   *counts = (struct gc__counts){0};
   if (!gc__shadow_open(&counts->shadow, budget, space)) return false;
   for (unsigned i = 0; i < GC__SET_COUNT; i++)
-    if (!gc__page_set_open(&counts->sets[i], budget, space->reserved_bytes / GC__BLOCK_BYTES)) return false;
-  return gc__counts_extend(counts, space->span_bytes);
+    if (!gc__page_set_open(&counts->sets[i], budget, gc__block_at(space, space->reserved_bytes))) return false;
+  return gc__counts_extend(counts, space, space->span_bytes);
 }
 
 void gc__counts_close(struct gc__counts *counts) {
@@ -15,10 +15,18 @@ void gc__counts_close(struct gc__counts *counts) {
   for (unsigned i = 0; i < GC__SET_COUNT; i++) gc__page_set_close(&counts->sets[i]);
 }
 
-bool gc__counts_extend(struct gc__counts *counts, size_t span_bytes) {
+bool gc__counts_extend(struct gc__counts *counts, const struct gc__space *space, size_t span_bytes) {
   for (unsigned i = 0; i < GC__SET_COUNT; i++)
-    if (!gc__page_set_extend(&counts->sets[i], span_bytes / GC__BLOCK_BYTES)) return false;
+    if (!gc__page_set_extend(&counts->sets[i], gc__block_at(space, span_bytes))) return false;
   return gc__shadow_extend(&counts->shadow, span_bytes);
+}
+
+void gc__counts_touch(struct gc__counts *counts) {
+  gc__os_touch(counts->shadow.page_memory.start, counts->shadow.page_memory.committed_bytes);
+  for (unsigned i = 0; i < GC__SET_COUNT; i++) {
+    gc__os_touch(counts->sets[i].block_memory.start, counts->sets[i].block_memory.committed_bytes);
+    gc__os_touch(counts->sets[i].mask_memory.start, counts->sets[i].mask_memory.committed_bytes);
+  }
 }
 
 size_t gc__counts_table_bytes(const struct gc__counts *counts) {

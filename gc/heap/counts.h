@@ -57,7 +57,8 @@ struct gc__counts {
 /* Tables for a heap's whole reservation, usable for its span. False: no memory. */
 bool gc__counts_open(struct gc__counts *counts, struct gc__budget *budget, const struct gc__space *space);
 void gc__counts_close(struct gc__counts *counts);
-bool gc__counts_extend(struct gc__counts *counts, size_t span_bytes);
+bool gc__counts_extend(struct gc__counts *counts, const struct gc__space *space, size_t span_bytes);
+void gc__counts_touch(struct gc__counts *counts);               /* all but the shadow: gc__os_touch */
 size_t gc__counts_table_bytes(const struct gc__counts *counts); /* committed, the shadow included */
 
 /* Tells Valgrind that all tables of the heap are defined: what counting writes into them follows from words that the

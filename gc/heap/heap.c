@@ -13,17 +13,16 @@
 /* Of what is in use, how much is kept free although nobody needed it for a whole cycle. */
 #define KEPT_PART 16
 
+/* Whole chunks, so that no page of the span is left out. Touched they are when all tables are there. */
 static bool take_initial(struct gc__heap *heap, size_t initial_bytes) {
-  uint32_t count = (uint32_t)(gc__round_up(initial_bytes, GC__BLOCK_BYTES) / GC__PAGE_BYTES);
+  if (initial_bytes > SIZE_MAX - GC__CHUNK_BYTES) return false;
+  heap->initial_bytes = gc__round_up(initial_bytes, GC__CHUNK_BYTES);
+  uint32_t count = (uint32_t)(heap->initial_bytes / GC__PAGE_BYTES);
   if (!count) return true;
   gc__lock_take(&heap->lock);
   struct gc__page_grant grant = {.first = GC__NONE};
-  if (gc__heap_grow(heap, count, GC__BLOCK_PAGES)) grant = gc__pages_take(&heap->pages, count, GC__BLOCK_PAGES, 0);
-  if (grant.first != GC__NONE) {
-    volatile char *start = (char *)heap->space.base + (size_t)grant.first * GC__PAGE_BYTES;
-    for (size_t at = 0; at < count * GC__PAGE_BYTES; at += GC__PAGE_BYTES) start[at] = 0;
-    gc__pages_give(&heap->pages, grant.first, count);
-  }
+  if (gc__heap_grow(heap, count, 1)) grant = gc__pages_take(&heap->pages, count, 1, 0);
+  if (grant.first != GC__NONE) gc__pages_give(&heap->pages, grant.first, count);
   gc__lock_give(&heap->lock);
   return grant.first != GC__NONE;
 }
@@ -34,7 +33,7 @@ void gc__heap_empty_lists(struct gc__heap *heap) {
       for (unsigned class = 0; class < GC__CLASS_COUNT; class ++) heap->available[tier][kind][class] = GC__NONE;
 }
 
-bool gc__heap_open(struct gc__heap *heap, struct gc__budget *budget, size_t reserve_bytes, size_t initial_bytes) {
+static void begin_heap(struct gc__heap *heap, struct gc__budget *budget) {
   *heap = (struct gc__heap){.budget = budget,
                             .epoch = GC__EPOCH_FIRST,
                             .black_epoch = GC__EPOCH_FIRST,
@@ -43,18 +42,53 @@ bool gc__heap_open(struct gc__heap *heap, struct gc__budget *budget, size_t rese
                             .root_blocks = GC__NONE,
                             .large = GC__NONE,
                             .tier_bytes = {SIZE_MAX, SIZE_MAX, SIZE_MAX},
-                            .root_large = GC__NONE,
-                            .initial_bytes = initial_bytes};
+                            .root_large = GC__NONE};
   gc__heap_empty_lists(heap);
   gc__lock_open(&heap->lock, GC__RANK_HEAP);
   gc__ties_open(&heap->ties);
   gc__guards_open(&heap->guards);
+}
+
+bool gc__heap_open(struct gc__heap *heap, struct gc__budget *budget, size_t reserve_bytes, size_t initial_bytes) {
+  begin_heap(heap, budget);
   if (gc__space_open(&heap->space, budget, reserve_bytes)) {
     gc__pages_open(&heap->pages, &heap->space);
     if (take_initial(heap, initial_bytes)) return true;
   }
   gc__heap_close(heap);
   return false;
+}
+
+bool gc__heap_open_in(struct gc__heap *heap, struct gc__budget *budget, struct gc__range memory, bool has_cards,
+                      bool has_counts) {
+  begin_heap(heap, budget);
+  if (gc__buffer_open(heap, memory, has_cards, has_counts)) return true;
+  gc__heap_close(heap);
+  return false;
+}
+
+static void touch_region(const struct gc__region *region) {
+  if (region->start) gc__os_touch(region->start, region->committed_bytes);
+}
+
+static bool touch_counts(struct gc__heap *heap, size_t bytes) {
+  struct gc__counts *counts = &heap->counts;
+  gc__counts_touch(counts);
+  for (size_t page = 0; page < bytes / GC__PAGE_BYTES; page++)
+    if (!gc__shadow_take(&counts->shadow, page)) return false;
+  gc__os_touch(counts->shadow.start, bytes);
+  return true;
+}
+
+/* In a fixed space what the library has taken so far lies in front. */
+bool gc__heap_touch(struct gc__heap *heap, size_t bytes) {
+  struct gc__space *space = &heap->space;
+  if (space->is_fixed) bytes += space->span_bytes - heap->pages.free_pages * GC__PAGE_BYTES;
+  else bytes = gc__round_up(bytes, GC__CHUNK_BYTES);
+  if (bytes > space->span_bytes) bytes = space->span_bytes;
+  gc__os_touch((void *)space->base, bytes);
+  for (unsigned i = 0; i < sizeof space->tables / sizeof space->tables[0]; i++) touch_region(&space->tables[i]);
+  return !gc__heap_has_counts(heap) || touch_counts(heap, gc__round_down(bytes, GC__PAGE_BYTES));
 }
 
 bool gc__heap_keep_counts(struct gc__heap *heap) {
@@ -65,17 +99,20 @@ bool gc__heap_keep_counts(struct gc__heap *heap) {
 
 void gc__heap_close(struct gc__heap *heap) {
   size_t heap_pages = 0;
-  for (size_t word = 0; word < heap->space.span_bytes / GC__PAGE_BYTES / 64; word++)
+  for (size_t word = 0; !heap->space.is_fixed && word < heap->space.span_bytes / GC__PAGE_BYTES / 64; word++)
     heap_pages += gc__bit_count(gc__swap_charged_word(&heap->space, word));
   gc__budget_give(heap->budget, heap_pages * GC__PAGE_BYTES);
   gc__guards_close(heap);
   gc__swap_close(heap);
   gc__log_close(heap);
   gc__ties_close(&heap->ties);
+  gc__lock_take(&heap->lock); /* what it has may be given back to the heap's pages */
   gc__layouts_close(&heap->layouts);
+  gc__lock_give(&heap->lock);
   gc__counts_close(&heap->counts);
   gc__space_close(&heap->space);
   gc__lock_close(&heap->lock);
+  heap->budget->supply = NULL;
 }
 
 /* The numbers ran out: what is live gets the first one, everything else 0. */
@@ -96,7 +133,7 @@ uint8_t gc__heap_next_epoch(struct gc__heap *heap) {
 static void next_stamp(struct gc__heap *heap) {
   heap->ended_stamp = heap->stamp;
   if (heap->stamp++ != UINT16_MAX) return;
-  for (size_t block = 0; block < heap->space.span_bytes / GC__BLOCK_BYTES; block++) {
+  for (size_t block = 0; block < gc__block_count(&heap->space); block++) {
     struct gc__block_entry entry = gc__entry_at(&heap->space, block);
     entry.stamp = 0;
     gc__entry_set(&heap->space, block, entry);
@@ -160,6 +197,7 @@ bool gc__heap_is_trim_due(const struct gc__heap *heap) {
 void gc__heap_trim(struct gc__heap *heap) {
   GC__CHECK(gc__lock_is_held(&heap->lock));
   gc__word_poke(&heap->untrimmed_bytes, 0);
+  if (heap->space.is_fixed) return;
   size_t handed = gc__word_peek(&heap->handed_since_bytes);
   size_t allowed = gc__word_peek(&heap->allowance_bytes);
   size_t free_bytes = heap->pages.dirty_free_pages * GC__PAGE_BYTES;

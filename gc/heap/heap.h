@@ -11,6 +11,7 @@
 
 #include "base/atomic.h"
 #include "base/bytes.h"
+#include "heap/buffer.h"
 #include "heap/counts.h"
 #include "heap/guard.h"
 #include "heap/layout.h"
@@ -36,6 +37,7 @@ struct gc__sweep {
   uint32_t pending;       /* blocks that a thread looks at right now */
   size_t live_cell_bytes; /* found so far, in blocks of cells */
   size_t free_cell_bytes; /* found so far, in blocks that hold a live cell */
+  uint32_t punch_next;    /* block that gc__sweep_punch looks at next */
   volatile size_t total_ns; /* time spent, by all threads */
 };
 
@@ -43,6 +45,7 @@ struct gc__heap {
   struct gc__space space;
   struct gc__pages pages;
   struct gc__budget *budget;
+  struct gc__buffer buffer; /* of a heap in memory of the program's */
   struct gc__lock lock;
   struct gc__counts counts; /* of a mode that counts; else space.counts is NULL and these are all zero */
   struct gc__layouts layouts;
@@ -71,9 +74,17 @@ struct gc__heap {
   volatile size_t grown_bytes, returned_bytes; /* in all */
 };
 
-/* reserve_bytes: of addresses at most. initial_bytes are taken and touched at once. False: no memory. */
+/* reserve_bytes: of addresses at most. initial_bytes are taken at once. False: no memory. */
 bool gc__heap_open(struct gc__heap *heap, struct gc__budget *budget, size_t reserve_bytes, size_t initial_bytes);
 void gc__heap_close(struct gc__heap *heap);
+
+/* The same inside memory of the caller's, which the budget becomes all used by. False: it is too little. */
+bool gc__heap_open_in(struct gc__heap *heap, struct gc__budget *budget, struct gc__range memory, bool has_cards,
+                      bool has_counts);
+
+/* Touches the first bytes of the heap and all tables for them, in the end: no page fault comes later. False: no memory.
+ */
+bool gc__heap_touch(struct gc__heap *heap, size_t bytes);
 
 /* Keeps counts from now on: for a heap without objects. False: no memory. */
 bool gc__heap_keep_counts(struct gc__heap *heap);
@@ -114,7 +125,7 @@ void gc__heap_trim(struct gc__heap *heap);
 
 /* Whether the word at this offset may hold a pointer, of an object that is no leaf: [layout.words]. */
 static GC__INLINE bool gc__heap_declares(const struct gc__heap *heap, size_t offset) {
-  struct gc__block_entry entry = gc__entry_at(&heap->space, offset >> GC__BLOCK_LOG2);
+  struct gc__block_entry entry = gc__entry_at(&heap->space, gc__block_at(&heap->space, offset));
   bool may_be_typed = (entry.shape & GC__SHAPE_PAGES) || gc__entry_kind(entry) == GC__KIND_TYPED;
   return GC__LIKELY(!may_be_typed) || gc__layouts_declare(heap, offset);
 }
@@ -160,13 +171,12 @@ static GC__INLINE bool gc__heap_is_old_object(const struct gc__heap *heap, size_
  * a thread's cursor. Its byte says nothing else. */
 static GC__INLINE bool gc__heap_is_young(const struct gc__heap *heap, size_t granule) {
   const struct gc__space *space = &heap->space;
-  size_t block = granule / GC__BLOCK_GRANULES, bit = granule % GC__BLOCK_GRANULES;
-  struct gc__block_entry entry = gc__entry_at(space, block);
+  struct gc__block_entry entry = gc__entry_at(space, gc__block_of(space, granule));
   if (entry.shape & GC__SHAPE_PAGES) {
     const struct gc__run *run = &space->runs[granule / GC__PAGE_GRANULES];
     return run->state == GC__RUN_LARGE && (!gc__heap_has_counts(heap) || run->stamp == heap->stamp);
   }
-  return entry.stamp == heap->stamp && (gc__word_peek(&space->young[block][bit / 64]) >> bit % 64 & 1);
+  return entry.stamp == heap->stamp && (gc__word_peek(&space->young[granule / 64]) >> granule % 64 & 1);
 }
 
 /* Whether the cell or large object that starts at this granule (as gc__space_granule_of found it) is allocated, as far

@@ -30,8 +30,8 @@ static void unlink_large(struct gc__heap *heap, uint32_t first) {
 static void claim_pages(struct gc__heap *heap, uint32_t first, uint32_t page, uint32_t count) {
   struct gc__space *space = &heap->space;
   for (uint32_t i = page; i < page + count; i++) space->run_heads[i] = first + 1;
-  uint32_t last_block = (page + count - 1) / GC__BLOCK_PAGES;
-  for (uint32_t block = page / GC__BLOCK_PAGES; block <= last_block; block++)
+  size_t last_block = gc__block_of_page(space, page + count - 1);
+  for (size_t block = gc__block_of_page(space, page); block <= last_block; block++)
     gc__entry_set(space, block, (struct gc__block_entry){.shape = GC__SHAPE_PAGES, .stamp = heap->stamp});
 }
 
@@ -40,7 +40,7 @@ static void disclaim_pages(struct gc__heap *heap, uint32_t page, uint32_t count)
 }
 
 /* Clean of false root words if that can be had without waste, then by growth, then by sweeping, then any. */
-struct gc__page_grant gc__large_find_pages(struct gc__heap *heap, uint32_t count, uint32_t alignment_pages) {
+static struct gc__page_grant find_pages(struct gc__heap *heap, uint32_t count, uint32_t alignment_pages) {
   struct gc__page_grant grant = gc__pages_take(&heap->pages, count, alignment_pages, heap->black_epoch);
   while (grant.first == GC__NONE && gc__sweep_some(heap))
     grant = gc__pages_take(&heap->pages, count, alignment_pages, heap->black_epoch);
@@ -49,6 +49,13 @@ struct gc__page_grant gc__large_find_pages(struct gc__heap *heap, uint32_t count
          gc__heap_grow(heap, count, alignment_pages))
     grant = gc__pages_take(&heap->pages, count, alignment_pages, heap->black_epoch);
   if (grant.first == GC__NONE) grant = gc__pages_take(&heap->pages, count, alignment_pages, 0);
+  return grant;
+}
+
+struct gc__page_grant gc__large_find_pages(struct gc__heap *heap, uint32_t count, uint32_t alignment_pages) {
+  struct gc__page_grant grant;
+  do grant = find_pages(heap, count, alignment_pages);
+  while (grant.first == GC__NONE && gc__sweep_await(heap));
   return grant;
 }
 
@@ -98,7 +105,7 @@ static bool may_shorten(const struct gc__heap *heap, uint32_t first, size_t page
 
 bool gc__large_resize(struct gc__heap *heap, uint32_t first, size_t bytes) {
   size_t pages = gc__round_up(bytes, GC__PAGE_BYTES) / GC__PAGE_BYTES, dirty = 0;
-  if (bytes <= GC__SMALL_MAX_BYTES || bytes > heap->space.reserved_bytes) return false;
+  if (bytes <= heap->space.small_most_bytes || bytes > heap->space.reserved_bytes) return false;
   struct gc__run *run = &heap->space.runs[first];
   bool done = true;
   gc__lock_take(&heap->lock);

@@ -6,16 +6,37 @@
 #include <string.h>
 
 #define MEMORY_MOST     ((size_t)1 << 30)
-#define PART_BYTES      (GC__BLOCK_GRANULES * sizeof(uint16_t)) /* of the table, a block */
-#define FAR             (SIZE_MAX / 4)                          /* no object is as long */
+#define FIXED_SHARE     128u /* of a fixed space, the part that layouts may take; as much again a quarter for numbers */
+#define FIXED_LEAST     ((size_t)1024)
+#define FAR             (SIZE_MAX / 4) /* no object is as long */
 #define MASK_WORDS_MOST 64u
+
+/* Of the table, a block. */
+static size_t part_bytes(const struct gc__space *space) {
+  return gc__block_granules(space) * sizeof(uint16_t);
+}
+
+/* The regions stay where they are: readers take no lock. The heap's lock is held. */
+static bool open_fixed(struct gc__heap *heap) {
+  struct gc__layouts *layouts = &heap->layouts;
+  struct gc__budget *budget = &heap->buffer.locked_budget;
+  size_t bytes = heap->space.reserved_bytes / FIXED_SHARE, blocks = gc__block_count(&heap->space);
+  if (bytes < FIXED_LEAST) bytes = FIXED_LEAST;
+  bool has_memory = layouts->memory.start || gc__region_open(&layouts->memory, budget, bytes);
+  bool has_index = layouts->index_memory.start || gc__region_open(&layouts->index_memory, budget, bytes / 4);
+  bool has_parts =
+      layouts->part_memory.start || gc__region_open(&layouts->part_memory, budget, blocks * sizeof(size_t));
+  layouts->parts = (size_t *)(void *)layouts->part_memory.start;
+  return layouts->is_open = has_memory && has_index && has_parts;
+}
 
 static bool open_layouts(struct gc__heap *heap) {
   struct gc__layouts *layouts = &heap->layouts;
-  size_t blocks = heap->space.reserved_bytes / GC__BLOCK_BYTES;
-  if (layouts->cells) return true;
+  size_t blocks = gc__block_at(&heap->space, heap->space.reserved_bytes);
+  if (layouts->is_open) return true;
   layouts->budget = heap->budget;
-  size_t bytes = gc__round_up(blocks * PART_BYTES, GC__HUGE_PAGE_BYTES);
+  if (heap->space.is_fixed) return open_fixed(heap);
+  size_t bytes = gc__round_up(blocks * part_bytes(&heap->space), GC__HUGE_PAGE_BYTES);
   bool has_memory = layouts->memory.start || gc__region_open_most(&layouts->memory, heap->budget, MEMORY_MOST);
   bool has_index = layouts->index_memory.start || gc__region_open(&layouts->index_memory, heap->budget,
                                                                   (GC__LAYOUTS_MOST + 1) * sizeof(struct gc__layout *));
@@ -24,12 +45,14 @@ static bool open_layouts(struct gc__heap *heap) {
   if (!cells) return false;
   layouts->cells_bytes = bytes;
   layouts->cells = cells;
-  return true;
+  return layouts->is_open = true;
 }
 
 void gc__layouts_close(struct gc__layouts *layouts) {
   gc__region_close(&layouts->memory);
   gc__region_close(&layouts->index_memory);
+  gc__region_close(&layouts->part_memory);
+  layouts->is_open = false;
   if (!layouts->cells) return;
   gc__os_release(layouts->cells, layouts->cells_bytes);
   gc__budget_give(layouts->budget, layouts->charged_bytes);
@@ -87,6 +110,11 @@ static void complete(struct gc__layout *layout) {
     for (size_t i = 0; i < layout->count; i++) layout->mask |= (uint64_t)1 << layout->offsets[i] / sizeof(void *);
 }
 
+static bool has_fixed_room(const struct gc__layouts *layouts, unsigned number, size_t bytes) {
+  return bytes <= layouts->memory.committed_bytes &&
+         ((size_t)number + 1) * sizeof(struct gc__layout *) <= layouts->index_memory.committed_bytes;
+}
+
 /* The new one is written behind the others, and belongs to them if it turns out to be new. */
 size_t gc__layouts_add(struct gc__heap *heap, size_t bytes, size_t count, const size_t *offsets) {
   struct gc__layouts *layouts = &heap->layouts;
@@ -94,7 +122,8 @@ size_t gc__layouts_add(struct gc__heap *heap, size_t bytes, size_t count, const 
   if (count > MEMORY_MOST / sizeof *offsets || !open_layouts(heap)) return SIZE_MAX;
   size_t wanted = layouts->used_bytes + sizeof(struct gc__layout) + count * sizeof *offsets;
   unsigned number = layouts->count + 1;
-  bool is_full = number > GC__LAYOUTS_MOST;
+  bool is_full = number > GC__LAYOUTS_MOST || (heap->space.is_fixed && !has_fixed_room(layouts, number, wanted));
+  if (heap->space.is_fixed && is_full) return 0;
   if (!gc__region_commit(&layouts->memory, wanted) ||
       (!is_full && !gc__region_commit(&layouts->index_memory, ((size_t)number + 1) * sizeof(struct gc__layout *))))
     return SIZE_MAX;
@@ -118,8 +147,10 @@ size_t gc__layouts_add(struct gc__heap *heap, size_t bytes, size_t count, const 
 
 /* ---- The table ---- */
 
-static char *part_of(const struct gc__layouts *layouts, size_t block) {
-  return (char *)layouts->cells + block * PART_BYTES;
+static char *part_of(const struct gc__heap *heap, size_t block) {
+  const struct gc__layouts *layouts = &heap->layouts;
+  if (layouts->parts) return (char *)layouts->parts[block];
+  return (char *)layouts->cells + block * part_bytes(&heap->space);
 }
 
 /* Of a block's part, what its cells need. */
@@ -127,12 +158,24 @@ static size_t used_bytes(unsigned cell_count) {
   return gc__round_up(cell_count * sizeof(uint16_t), GC__PAGE_BYTES);
 }
 
+/* The part is that of the block from before its entry says that it has typed cells. */
+static bool cover_fixed(struct gc__heap *heap, uint32_t block, unsigned cell_count) {
+  const struct gc__supply *supply = heap->buffer.locked_budget.supply;
+  size_t bytes = cell_count * sizeof(uint16_t);
+  if (!open_layouts(heap)) return false;
+  char *part = gc__supply_take(supply, bytes);
+  if (part) heap->layouts.parts[block] = (size_t)part;
+  return part != NULL;
+}
+
 /* Accessible is what the span has, in one piece; memory comes with the first number. */
 bool gc__layouts_cover(struct gc__heap *heap, uint32_t block, unsigned cell_count) {
   struct gc__layouts *layouts = &heap->layouts;
-  size_t wanted = gc__round_up(heap->space.span_bytes / GC__BLOCK_BYTES * PART_BYTES, GC__HUGE_PAGE_BYTES);
+  size_t bytes = part_bytes(&heap->space);
+  size_t wanted = gc__round_up(gc__block_count(&heap->space) * bytes, GC__HUGE_PAGE_BYTES);
+  if (heap->space.is_fixed) return cover_fixed(heap, block, cell_count);
   if (!open_layouts(heap)) return false;
-  if (((size_t)block + 1) * PART_BYTES > layouts->usable_bytes) {
+  if (((size_t)block + 1) * bytes > layouts->usable_bytes) {
     if (!gc__os_commit((char *)layouts->cells + layouts->usable_bytes, wanted - layouts->usable_bytes)) return false;
     layouts->usable_bytes = wanted;
   }
@@ -142,16 +185,21 @@ bool gc__layouts_cover(struct gc__heap *heap, uint32_t block, unsigned cell_coun
 }
 
 void gc__layouts_uncover(struct gc__heap *heap, uint32_t block, unsigned cell_count) {
-  gc__os_discard(part_of(&heap->layouts, block), used_bytes(cell_count));
+  const struct gc__supply *supply = heap->buffer.locked_budget.supply;
+  if (heap->space.is_fixed) {
+    supply->give(supply->owner, part_of(heap, block), cell_count * sizeof(uint16_t));
+    return;
+  }
+  gc__os_discard(part_of(heap, block), used_bytes(cell_count));
   gc__budget_give(heap->budget, used_bytes(cell_count));
   heap->layouts.charged_bytes -= used_bytes(cell_count);
 }
 
 static uint16_t *cell_at(const struct gc__heap *heap, size_t granule) {
-  size_t block = granule / GC__BLOCK_GRANULES;
+  size_t block = gc__block_of(&heap->space, granule);
   struct gc__block_entry entry = gc__entry_at(&heap->space, block);
-  uint16_t *part = (void *)part_of(&heap->layouts, block);
-  return part + gc__cell_of((unsigned)(granule % GC__BLOCK_GRANULES), entry.reciprocal);
+  uint16_t *part = (void *)part_of(heap, block);
+  return part + gc__cell_of((unsigned)gc__granule_in_block(&heap->space, granule), entry.reciprocal);
 }
 
 void gc__layouts_note(struct gc__heap *heap, size_t granule, unsigned layout) {
@@ -159,7 +207,7 @@ void gc__layouts_note(struct gc__heap *heap, size_t granule, unsigned layout) {
 }
 
 unsigned gc__layout_number_of(const struct gc__heap *heap, size_t granule) {
-  struct gc__block_entry entry = gc__entry_at(&heap->space, granule / GC__BLOCK_GRANULES);
+  struct gc__block_entry entry = gc__entry_at(&heap->space, gc__block_of(&heap->space, granule));
   if (entry.shape & GC__SHAPE_PAGES) {
     const struct gc__run *run = &heap->space.runs[granule / GC__PAGE_GRANULES];
     return run->kind == GC__KIND_TYPED ? run->layout : 0;

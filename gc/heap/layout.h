@@ -10,7 +10,8 @@
  * does not change, and is repeated to the object's end.
  *
  * Addresses for the table are reserved for the whole heap. The part of a block is charged when the block is made, and
- * given back with it.
+ * given back with it. In a fixed space ([space.fixed]) the part of a block is taken from the heap's own pages, and
+ * there is room for fewer layouts; beyond them all words of an object are scanned, as beyond GC__LAYOUTS_MOST.
  */
 #ifndef GC_HEAP_LAYOUT_H
 #define GC_HEAP_LAYOUT_H
@@ -38,6 +39,9 @@ struct gc__layouts {
   volatile unsigned count;        /* the last number */
   volatile unsigned buckets[GC__LAYOUT_BUCKETS];
   uint16_t *cells; /* NULL: there was no typed object yet. A block has a part of it, room for the most cells */
+  size_t *parts;   /* in a fixed space, instead: the address of each block's own part */
+  struct gc__region part_memory;
+  bool is_open;
   size_t cells_bytes, usable_bytes; /* of addresses, and of those that are accessible */
   size_t charged_bytes;             /* for blocks of typed objects */
   struct gc__budget *budget;

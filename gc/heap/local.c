@@ -8,11 +8,23 @@
 /* How many batches of blocks are swept for a block with free cells before a whole free block is taken instead. */
 #define SWEEPS_FIRST 8
 
-void gc__local_open(struct gc__local *local) {
+static bool has_small_blocks(const struct gc__space *space) {
+  return space->block_log2 < GC__BLOCK_LOG2;
+}
+
+size_t gc__local_tail_bytes(const struct gc__space *space) {
+  if (!has_small_blocks(space)) return sizeof(struct gc__local_tail);
+  return GC__CURSOR_COUNT * gc__block_words(space) * sizeof(uint64_t);
+}
+
+void gc__local_open(const struct gc__space *space, struct gc__local *local, void *tail) {
+  struct gc__local_tail *whole = tail;
+  local->recycled = has_small_blocks(space) ? NULL : whole->recycled;
+  local->occupied = has_small_blocks(space) ? tail : whole->occupied;
   for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) {
     local->cursors[i] =
         (struct gc__cursor){.block = GC__NONE, .cell_bytes = gc__size_classes[i % GC__CLASS_COUNT].cell_bytes};
-    local->recycled[i].count = 0;
+    if (local->recycled) local->recycled[i].count = 0;
   }
 }
 
@@ -43,7 +55,7 @@ static struct taken_block make_block(struct gc__heap *heap, enum gc__kind kind, 
   struct gc__page_grant grant = gc__block_make(heap, kind, size_class);
   *is_refused = grant.is_refused;
   if (grant.first == GC__NONE) return (struct taken_block){GC__NONE, false};
-  return (struct taken_block){grant.first / GC__BLOCK_PAGES, grant.dirty_pages == 0};
+  return (struct taken_block){(uint32_t)gc__block_of_page(&heap->space, grant.first), grant.dirty_pages == 0};
 }
 
 /* A new block, of free pages or by growth; once that was refused it is not asked for again. */
@@ -52,13 +64,14 @@ static struct taken_block take_new(struct gc__heap *heap, enum gc__kind kind, un
   if (*is_refused) return taken;
   taken = make_block(heap, kind, size_class, is_refused);
   if (taken.block != GC__NONE || *is_refused) return taken;
-  *is_refused = !gc__heap_grow(heap, GC__BLOCK_PAGES, GC__BLOCK_PAGES);
+  uint32_t block_pages = gc__block_pages(&heap->space);
+  *is_refused = !gc__heap_grow(heap, block_pages, block_pages);
   return *is_refused ? taken : make_block(heap, kind, size_class, is_refused);
 }
 
 /* Whether new memory is better than the free cells of old blocks of that tier. */
 static bool is_roomy(struct gc__heap *heap, enum gc__tier tier) {
-  if (heap->pages.dirty_free_pages >= GC__BLOCK_PAGES) return true;
+  if (heap->pages.dirty_free_pages >= gc__block_pages(&heap->space)) return true;
   size_t used_bytes = gc__word_peek(&heap->budget->used_bytes), most = gc__word_peek(&heap->tier_bytes[tier]);
   if (tier == GC__TIER_PACKED && used_bytes >= most - most / 4) gc__flag_set(&heap->is_crowded, 1);
   return used_bytes < most;
@@ -92,34 +105,17 @@ static struct taken_block find_block(struct gc__heap *heap, enum gc__kind kind, 
   return take_new(heap, kind, size_class, &is_refused);
 }
 
-static bool take_block(struct gc__heap *heap, struct gc__local *local, unsigned index) {
-  struct gc__cursor *cursor = &local->cursors[index];
-  report_handed(heap, local);
-  gc__lock_take(&heap->lock);
-  struct taken_block taken = find_block(heap, (enum gc__kind)(index / GC__CLASS_COUNT), index % GC__CLASS_COUNT);
-  if (taken.block != GC__NONE) gc__log_open_block(heap, taken.block);
-  gc__lock_give(&heap->lock);
-  if (taken.block == GC__NONE) return false;
-  gc__word_set(&heap->space.blocks[taken.block].owner, (size_t)local);
-  gc__block_read_occupied(heap, taken.block, local->occupied[index]);
-  gc__block_stamp(heap, taken.block);
-  cursor->block = taken.block;
-  cursor->is_clean = taken.is_clean;
-  cursor->rest = cursor->hole_end = heap->space.base + (size_t)taken.block * GC__BLOCK_BYTES;
-  return true;
-}
-
-/* Lets a block go from which no cell is pending. It may still have free ones, if it is left early. */
-static void leave_block(struct gc__heap *heap, struct gc__cursor *cursor, bool is_early) {
+/* Lets a block go from which no cell is pending. */
+static void leave_block(struct gc__heap *heap, struct gc__cursor *cursor) {
   if (cursor->block == GC__NONE) return;
   gc__lock_take(&heap->lock);
   struct gc__block *facts = &heap->space.blocks[cursor->block];
   gc__word_set(&facts->owner, 0);
   facts->state = GC__BLOCK_IDLE;
   facts->swept_epoch = heap->epoch; /* it may have been taken in the epoch before */
-  if (is_early) gc__block_list(heap, cursor->block);
+  if (gc__flag_get(&facts->freed_cells) >= gc__block_relook_cells(heap, cursor->block))
+    gc__sweep_left(heap, cursor->block);
   gc__lock_give(&heap->lock);
-  if (is_early && gc__heap_has_counts(heap)) gc__block_note_freed(heap, cursor->block);
   cursor->block = GC__NONE;
   cursor->rest = cursor->hole_end = 0;
 }
@@ -133,26 +129,75 @@ static void take_back(struct gc__local *local, struct gc__cursor *cursor) {
 }
 
 /* What is held for the next allocations is no object. */
-static void forget_pending(struct gc__heap *heap, struct gc__local *local) {
-  for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) {
-    struct gc__recycled *recycled = &local->recycled[i];
-    struct gc__piece piece = gc__cursor_piece(&local->cursors[i]);
-    if (piece.next != piece.limit) gc__block_clear_young(heap, piece.next, piece.limit);
-    while (recycled->count) {
-      uint32_t granule = recycled->granules[--recycled->count];
-      gc__byte_poke(&heap->space.live[granule], 0);
-      if (gc__heap_has_counts(heap)) gc__block_note_freed(heap, (uint32_t)(granule / GC__BLOCK_GRANULES));
-    }
+static void forget_cursor(struct gc__heap *heap, struct gc__local *local, unsigned index) {
+  struct gc__piece piece = gc__cursor_piece(&local->cursors[index]);
+  struct gc__recycled *recycled = local->recycled ? &local->recycled[index] : NULL;
+  if (piece.next != piece.limit) gc__block_clear_young(heap, piece.next, piece.limit);
+  while (recycled && recycled->count) {
+    uint32_t granule = recycled->granules[--recycled->count];
+    gc__byte_poke(&heap->space.live[granule], 0);
+    if (gc__heap_has_counts(heap)) gc__block_note_freed(heap, (uint32_t)gc__block_of(&heap->space, granule));
   }
 }
 
-void gc__local_close(struct gc__heap *heap, struct gc__local *local) {
-  forget_pending(heap, local);
-  for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) {
-    struct gc__cursor *cursor = &local->cursors[i];
-    take_back(local, cursor);
-    leave_block(heap, cursor, true);
+static void forget_pending(struct gc__heap *heap, struct gc__local *local) {
+  for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) forget_cursor(heap, local, i);
+}
+
+/* The block goes where it belongs by what it holds: back to the pages, if that is nothing. */
+static void give_up(struct gc__heap *heap, struct gc__local *local, unsigned index) {
+  struct gc__cursor *cursor = &local->cursors[index];
+  uint32_t block = cursor->block;
+  forget_cursor(heap, local, index);
+  take_back(local, cursor);
+  if (block == GC__NONE) return;
+  leave_block(heap, cursor);
+  gc__lock_take(&heap->lock);
+  gc__sweep_left(heap, block);
+  gc__lock_give(&heap->lock);
+}
+
+static uint64_t *occupied_of(const struct gc__heap *heap, const struct gc__local *local, unsigned index) {
+  return local->occupied + index * gc__block_words(&heap->space);
+}
+
+/* [sweep.punched] Without memory for it the block goes back to its list. What it takes anew, others may have too much.
+ */
+static bool mend_block(struct gc__heap *heap, uint32_t block) {
+  const struct gc__space *space = &heap->space;
+  size_t used_bytes = gc__word_peek(&heap->budget->used_bytes);
+  if (!gc__pages_mend(&heap->pages, (uint32_t)gc__block_page(space, block), gc__block_pages(space))) {
+    heap->space.blocks[block].state = GC__BLOCK_IDLE;
+    gc__block_list(heap, block);
+    return false;
   }
+  if (gc__word_peek(&heap->budget->used_bytes) > used_bytes) gc__sweep_punch(heap);
+  return true;
+}
+
+static bool take_block(struct gc__heap *heap, struct gc__local *local, unsigned index) {
+  struct gc__cursor *cursor = &local->cursors[index];
+  report_handed(heap, local);
+  gc__lock_take(&heap->lock);
+  struct taken_block taken;
+  do taken = find_block(heap, (enum gc__kind)(index / GC__CLASS_COUNT), index % GC__CLASS_COUNT);
+  while (taken.block == GC__NONE && gc__sweep_await(heap));
+  if (taken.is_clean) gc__sweep_punch(heap);
+  else if (taken.block != GC__NONE && !mend_block(heap, taken.block)) taken.block = GC__NONE;
+  if (taken.block != GC__NONE) gc__log_open_block(heap, taken.block);
+  gc__lock_give(&heap->lock);
+  if (taken.block == GC__NONE) return false;
+  gc__word_set(&heap->space.blocks[taken.block].owner, (size_t)local);
+  gc__block_read_occupied(heap, taken.block, occupied_of(heap, local, index));
+  gc__block_stamp(heap, taken.block);
+  cursor->block = taken.block;
+  cursor->is_clean = taken.is_clean;
+  cursor->rest = cursor->hole_end = heap->space.base + gc__block_offset(&heap->space, taken.block);
+  return true;
+}
+
+void gc__local_close(struct gc__heap *heap, struct gc__local *local) {
+  for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) give_up(heap, local, i);
   report_handed(heap, local);
 }
 
@@ -160,9 +205,9 @@ void gc__local_close(struct gc__heap *heap, struct gc__local *local) {
 
 /* The next hole of the owned block behind the current one. */
 static bool next_hole(struct gc__heap *heap, struct gc__cursor *cursor, const uint64_t *occupied) {
-  size_t base = heap->space.base + (size_t)cursor->block * GC__BLOCK_BYTES;
+  size_t base = heap->space.base + gc__block_offset(&heap->space, cursor->block);
   unsigned cell_granules = cursor->cell_bytes / GC__GRANULE_BYTES;
-  size_t end = GC__BLOCK_GRANULES / cell_granules * cell_granules;
+  size_t end = gc__block_granules(&heap->space) / cell_granules * cell_granules;
   size_t start = (cursor->hole_end - base) / GC__GRANULE_BYTES;
   while (start < end && gc__bit_test(occupied, start)) start += cell_granules;
   if (start >= end) return false;
@@ -193,7 +238,7 @@ static void hand_out(struct gc__heap *heap, struct gc__local *local, struct gc__
 static bool hand_out_recycled(struct gc__heap *heap, struct gc__local *local, unsigned index) {
   struct gc__cursor *cursor = &local->cursors[index];
   struct gc__recycled *recycled = &local->recycled[index];
-  if (!recycled->count) return false;
+  if (!local->recycled || !recycled->count) return false;
   size_t granule = recycled->granules[--recycled->count];
   size_t cell = heap->space.base + granule * GC__GRANULE_BYTES;
   memset((void *)cell, 0, cursor->cell_bytes);
@@ -212,8 +257,8 @@ bool gc__local_refill(struct gc__heap *heap, struct gc__local *local, enum gc__k
   GC__CHECK(cursor->next == cursor->limit);
   if (hand_out_recycled(heap, local, index)) return true;
   while (cursor->rest == cursor->hole_end) {
-    if (cursor->block != GC__NONE && next_hole(heap, cursor, local->occupied[index])) break;
-    leave_block(heap, cursor, false);
+    if (cursor->block != GC__NONE && next_hole(heap, cursor, occupied_of(heap, local, index))) break;
+    leave_block(heap, cursor);
     if (!take_block(heap, local, index)) return false;
   }
   hand_out(heap, local, cursor);
@@ -221,8 +266,9 @@ bool gc__local_refill(struct gc__heap *heap, struct gc__local *local, enum gc__k
 }
 
 bool gc__local_recycle(struct gc__heap *heap, struct gc__local *local, struct gc__place place) {
-  size_t block = place.granule / GC__BLOCK_GRANULES;
+  size_t block = gc__block_of(&heap->space, place.granule);
   unsigned index = (unsigned)place.kind * GC__CLASS_COUNT + heap->space.blocks[block].size_class;
+  if (!local->recycled) return false;
   struct gc__recycled *recycled = &local->recycled[index];
   if (gc__word_peek(&heap->space.blocks[block].owner) != (size_t)local) return false;
   if (recycled->count == GC__RECYCLED_MOST || place.granule > UINT32_MAX) return false;
@@ -234,7 +280,7 @@ bool gc__local_recycle(struct gc__heap *heap, struct gc__local *local, struct gc
 /* ---- Stops ---- */
 
 static struct gc__block *block_of_piece(struct gc__heap *heap, struct gc__piece piece) {
-  return &heap->space.blocks[(piece.next - heap->space.base) >> GC__BLOCK_LOG2];
+  return &heap->space.blocks[gc__block_at(&heap->space, piece.next - heap->space.base)];
 }
 
 void gc__local_before_stop(struct gc__heap *heap, struct gc__local *local) {

@@ -44,14 +44,24 @@ struct gc__local {
   size_t handed_bytes, handed_objects;         /* in all; pending cells included */
   size_t freed_bytes;                          /* by hand, in all */
   size_t unreported_bytes;                     /* handed out, not yet added to handed_since_bytes; may be negative */
-  struct gc__recycled recycled[GC__CURSOR_COUNT];
-  uint64_t occupied[GC__CURSOR_COUNT][GC__BLOCK_WORDS]; /* of the owned blocks, when they were taken */
+  struct gc__recycled *recycled; /* a cursor; NULL where blocks are small: there they are looked at again instead */
+  uint64_t *occupied;            /* of the owned blocks, when they were taken: so many words as blocks have a cursor */
 };
 
-/* Memory is all zero before. */
-void gc__local_open(struct gc__local *local);
+/* A thread's part with the memory behind its two pointers, for ordinary blocks; of the second, fewer words are used
+ * where blocks are small, and the first not at all. */
+struct gc__local_tail {
+  struct gc__recycled recycled[GC__CURSOR_COUNT];
+  uint64_t occupied[GC__CURSOR_COUNT * GC__BLOCK_WORDS];
+};
 
-/* Gives all blocks back. By the thread itself, or when it can run no more. */
+/* What a tail takes in that space: gc__local_open is given so much. */
+size_t gc__local_tail_bytes(const struct gc__space *space);
+
+/* Memory is all zero before, or was a thread's part. */
+void gc__local_open(const struct gc__space *space, struct gc__local *local, void *tail);
+
+/* Gives all blocks back. By the thread itself, which may go on allocating, or when it can run no more. */
 void gc__local_close(struct gc__heap *heap, struct gc__local *local);
 
 /* Fills [next, limit) of a cursor that is empty. False: no memory. */

@@ -8,7 +8,7 @@
  * is read of its cursor is old at worst, and an address that the caller got from the owner was allocated before that.
  */
 static bool is_pending(const struct gc__heap *heap, const struct gc__place *place) {
-  const struct gc__block *facts = &heap->space.blocks[place->granule / GC__BLOCK_GRANULES];
+  const struct gc__block *facts = &heap->space.blocks[gc__block_of(&heap->space, place->granule)];
   struct gc__local *owner = (struct gc__local *)gc__word_get(&facts->owner);
   if (!owner) return false;
   struct gc__piece piece = gc__cursor_piece(gc__local_cursor(owner, place->kind, gc__byte_peek(&facts->size_class)));
@@ -82,7 +82,7 @@ static bool free_large(struct gc__heap *heap, struct gc__local *local, struct gc
 /* Of several threads that free the same cell at once, exactly one wins the byte or the bit. A cell of a block whose
  * young bits count may be kept by its owner; any other is found by its byte when its block is looked at next. */
 static bool free_cell(struct gc__heap *heap, struct gc__local *local, struct gc__place place) {
-  uint32_t block = (uint32_t)(place.granule / GC__BLOCK_GRANULES);
+  uint32_t block = (uint32_t)gc__block_of(&heap->space, place.granule);
   bool is_stamped = gc__entry_at(&heap->space, block).stamp == heap->stamp;
   uint8_t *live = &heap->space.live[place.granule];
   bool is_gone = true;

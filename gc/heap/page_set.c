@@ -34,7 +34,7 @@ void gc__page_set_take(struct gc__page_set *set, bool (*fn)(void *, size_t), voi
     set->masks[block] = 0;
     for (uint16_t rest = mask; rest; rest &= (uint16_t)(rest - 1)) {
       unsigned page = gc__lowest_bit(rest);
-      if (fn(argument, (size_t)block * GC__BLOCK_GRANULES + page * GC__PAGE_GRANULES)) stays |= (uint16_t)(1u << page);
+      if (fn(argument, (size_t)block * GC__SET_GRANULES + page * GC__PAGE_GRANULES)) stays |= (uint16_t)(1u << page);
     }
     if (stays && !set->masks[block]) set->blocks[kept++] = block;
     set->masks[block] |= stays;

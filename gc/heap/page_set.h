@@ -1,6 +1,7 @@
-/* heap/page_set.h - a set of pages, by block: which pages have objects that some step of counting has to look at.
+/* heap/page_set.h - a set of pages, by groups of 16: which pages have objects that some step of counting has to look
+ * at.
  *
- * [pageset.room] There is room for every block of the span twice, since a block is in the list only once, and once more
+ * [pageset.room] There is room for every group of the span twice, since a group is in the list only once, and once more
  * while the pages are taken; the room is made when the span grows: adding never fails, so that no step of a stop needs
  * memory for lists of objects. Who takes the pages looks at their liveness bytes for the objects meant: 256 bytes a
  * page, which cost less than the cache miss of one object. (The lists of objects of refcount.md, with the fallback of
@@ -13,13 +14,16 @@
 
 #include "heap/space.h"
 
+#define GC__SET_PAGES    16u /* in a group, as in an ordinary block */
+#define GC__SET_GRANULES (GC__SET_PAGES * GC__PAGE_GRANULES)
+
 struct gc__page_set {
-  uint32_t *blocks; /* [0, count): those with a page in the set, in no order */
-  uint16_t *masks;  /* a block, a bit a page */
+  uint32_t *blocks; /* [0, count): groups with a page in the set, in no order */
+  uint16_t *masks;  /* a group, a bit a page */
   uint32_t count;
   struct gc__region block_memory, mask_memory;
 };
-_Static_assert(GC__BLOCK_PAGES == 16, "a mask has a bit for each page of a block");
+_Static_assert(GC__BLOCK_PAGES == GC__SET_PAGES, "a table has as many groups as there are ordinary blocks");
 
 bool gc__page_set_open(struct gc__page_set *set, struct gc__budget *budget, size_t reserved_blocks);
 void gc__page_set_close(struct gc__page_set *set);
@@ -34,12 +38,12 @@ static inline void gc__page_set_add_mask(struct gc__page_set *set, uint32_t bloc
 
 /* The page in which an object begins. */
 static inline void gc__page_set_add(struct gc__page_set *set, size_t granule) {
-  unsigned page = granule / GC__PAGE_GRANULES % GC__BLOCK_PAGES;
-  gc__page_set_add_mask(set, (uint32_t)(granule / GC__BLOCK_GRANULES), (uint16_t)(1u << page));
+  unsigned page = granule / GC__PAGE_GRANULES % GC__SET_PAGES;
+  gc__page_set_add_mask(set, (uint32_t)(granule / GC__SET_GRANULES), (uint16_t)(1u << page));
 }
 
 static inline bool gc__page_set_has(const struct gc__page_set *set, size_t granule) {
-  return set->masks[granule / GC__BLOCK_GRANULES] >> granule / GC__PAGE_GRANULES % GC__BLOCK_PAGES & 1;
+  return set->masks[granule / GC__SET_GRANULES] >> granule / GC__PAGE_GRANULES % GC__SET_PAGES & 1;
 }
 
 void gc__page_set_clear(struct gc__page_set *set);

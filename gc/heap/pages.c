@@ -150,7 +150,8 @@ static void cut(struct gc__pages *pages, uint32_t run_first, uint32_t first, uin
 /* The blocks of these pages whose liveness bytes were given back; they are there again if is_taken. */
 static size_t count_returned(struct gc__space *space, uint32_t first, uint32_t count, bool is_taken) {
   size_t returned = 0;
-  for (uint32_t block = first / GC__BLOCK_PAGES; block <= (first + count - 1) / GC__BLOCK_PAGES; block++) {
+  size_t last = gc__block_of_page(space, (size_t)first + count - 1);
+  for (size_t block = gc__block_of_page(space, first); block <= last; block++) {
     if (!space->blocks[block].has_no_bytes) continue;
     returned++;
     if (is_taken) space->blocks[block].has_no_bytes = false;
@@ -246,6 +247,12 @@ void gc__pages_give(struct gc__pages *pages, uint32_t first, uint32_t count) {
   join_and_link(pages, first, count);
 }
 
+void gc__pages_give_fixed(struct gc__pages *pages) {
+  uint32_t count = (uint32_t)(pages->space->span_bytes / GC__PAGE_BYTES);
+  set_dirty(pages->space, 0, count, true);
+  gc__pages_give(pages, 0, count);
+}
+
 bool gc__pages_grow(struct gc__pages *pages, uint32_t count, uint32_t alignment_pages) {
   struct gc__space *space = pages->space;
   size_t first = space->span_bytes / GC__PAGE_BYTES;
@@ -283,7 +290,7 @@ static bool is_bare(const struct gc__space *space, size_t block, size_t first, s
 }
 
 /* Gives the liveness bytes back of what was discarded in a free run: [pages.bytes]. Only whole pages of the system can
- * be. */
+ * be: those of ordinary blocks, and nothing of a fixed space goes back. */
 static void return_bytes(struct gc__space *space, size_t page, size_t stop, size_t first, size_t end) {
   size_t blocks_end = (stop - 1) / GC__BLOCK_PAGES + 1;
   for (size_t block = page / GC__BLOCK_PAGES, next; block < blocks_end; block = next + 1) {
@@ -321,6 +328,25 @@ static size_t discard_charged(struct gc__pages *pages, uint32_t first, uint32_t 
   return done;
 }
 
+/* [sweep.punched] What is mapped to the swap file stays: discarded, it would be what the file has, and away. The shadow
+ * of cells that hold nothing is zero, and goes, too. */
+size_t gc__pages_punch(struct gc__pages *pages, uint32_t first, uint32_t count) {
+  struct gc__space *space = pages->space;
+  if (space->is_fixed || gc__swap_is_mapped(space->swap, first)) return 0;
+  size_t done = discard_charged(pages, first, count, count, false);
+  if (done && space->counts) gc__shadow_discard(&space->counts->shadow, first, count);
+  return done;
+}
+
+/* No page of a block that may be taken is away ([swap.idle]): what is dirty of it is charged. */
+bool gc__pages_mend(struct gc__pages *pages, uint32_t first, uint32_t count) {
+  size_t clean = count - count_dirty(pages->space, first, count);
+  if (GC__LIKELY(!clean)) return true;
+  if (!gc__budget_take(pages->space->budget, clean * GC__PAGE_BYTES)) return false;
+  set_dirty(pages->space, first, count, true);
+  return true;
+}
+
 static size_t discard_in_run(struct gc__pages *pages, uint32_t first, uint32_t count, size_t most) {
   size_t done = discard_charged(pages, first, count, most, true);
   pages->dirty_free_pages -= done;
@@ -334,6 +360,7 @@ void gc__pages_drop(struct gc__pages *pages, uint32_t first, uint32_t count) {
 
 size_t gc__pages_discard(struct gc__pages *pages, size_t count) {
   size_t done = 0;
+  if (pages->space->is_fixed) return 0;
   for (unsigned bin = GC__RUN_BIN_COUNT; bin-- > 0 && done < count && pages->dirty_free_pages;)
     for (uint32_t run = pages->bins[bin]; run != GC__NONE && done < count; run = run_at(pages, run)->next)
       done += discard_in_run(pages, run, run_at(pages, run)->page_count, count - done);
@@ -361,7 +388,7 @@ void gc__pages_verify(const struct gc__pages *pages) {
       dirty += count_charged(pages->space, run, count);
     }
   size_t returned = 0;
-  for (size_t block = 0; block < pages->space->span_bytes / GC__BLOCK_BYTES; block++)
+  for (size_t block = 0; block < gc__block_count(pages->space); block++)
     returned += pages->space->blocks[block].has_no_bytes;
   gc__verify(returned == pages->space->returned_pages, "pages.bytes");
   gc__verify(free_pages == pages->free_pages && dirty == pages->dirty_free_pages, "pages.counts");

@@ -41,6 +41,9 @@ struct gc__page_grant {
 
 void gc__pages_open(struct gc__pages *pages, struct gc__space *space);
 
+/* All pages of a fixed space ([space.fixed]) are free from now on, and dirty for ever. */
+void gc__pages_give_fixed(struct gc__pages *pages);
+
 /* count pages in a row, the first at a multiple of alignment_pages (a power of two). shy_epoch: no page that a false
  * root word hit in that epoch; 0: any. Fails where no free run fits, or the budget does not allow it. */
 struct gc__page_grant gc__pages_take(struct gc__pages *pages, uint32_t count, uint32_t alignment_pages,
@@ -59,6 +62,12 @@ bool gc__pages_grow(struct gc__pages *pages, uint32_t count, uint32_t alignment_
 /* Takes `more` pages right behind a run, if they are free, so that it grows in place; sets how many of them are dirty.
  */
 bool gc__pages_take_after(struct gc__pages *pages, uint32_t first, uint32_t count, uint32_t more, size_t *dirty_pages);
+
+/* Pages of a block that hold nothing lose their memory, and are charged again before they may: they are clean
+ * meanwhile, though not free; but for those that are mapped to the swap file. How many it were; and false: the budget
+ * does not allow it. */
+size_t gc__pages_punch(struct gc__pages *pages, uint32_t first, uint32_t count);
+bool gc__pages_mend(struct gc__pages *pages, uint32_t first, uint32_t count);
 
 /* Gives the memory of up to that many dirty free pages back to the system, longest runs first; how many it were. */
 size_t gc__pages_discard(struct gc__pages *pages, size_t count);

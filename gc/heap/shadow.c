@@ -1,22 +1,31 @@
 /* heap/shadow.c - see shadow.h. */
 #include "heap/shadow.h"
 
+/* [space.fixed] All of it is there, zeroed, and charged with the buffer. */
+static void take_fixed(struct gc__shadow *shadow, const struct gc__space *space) {
+  shadow->is_fixed = true;
+  shadow->start = space->shadow;
+  shadow->span_bytes = shadow->taken_bytes = space->span_bytes;
+  for (size_t page = 0; page < space->span_bytes / GC__PAGE_BYTES; page++) gc__bit_set(shadow->pages, page);
+}
+
 bool gc__shadow_open(struct gc__shadow *shadow, struct gc__budget *budget, const struct gc__space *space) {
   *shadow = (struct gc__shadow){.budget = budget};
   size_t page_count = space->reserved_bytes / GC__PAGE_BYTES;
-  if (!gc__region_open(&shadow->page_memory, budget, page_count / 8)) return false;
-  shadow->start = gc__os_reserve(space->reserved_bytes, GC__HUGE_PAGE_BYTES);
+  if (!gc__region_open(&shadow->page_memory, budget, gc__round_up(page_count, 64) / 8)) return false;
+  shadow->pages = (void *)shadow->page_memory.start;
+  if (space->is_fixed) take_fixed(shadow, space);
+  else shadow->start = gc__os_reserve(space->reserved_bytes, GC__HUGE_PAGE_BYTES);
   if (!shadow->start) return false;
   shadow->reserved_bytes = space->reserved_bytes;
-  shadow->pages = (void *)shadow->page_memory.start;
   shadow->minus_heap = (uintptr_t)shadow->start - space->base;
   return true;
 }
 
 void gc__shadow_close(struct gc__shadow *shadow) {
-  if (shadow->start) gc__os_release(shadow->start, shadow->reserved_bytes);
+  if (shadow->start && !shadow->is_fixed) gc__os_release(shadow->start, shadow->reserved_bytes);
   gc__region_close(&shadow->page_memory);
-  if (shadow->budget) gc__budget_give(shadow->budget, shadow->taken_bytes);
+  if (shadow->budget && !shadow->is_fixed) gc__budget_give(shadow->budget, shadow->taken_bytes);
   *shadow = (struct gc__shadow){0};
 }
 

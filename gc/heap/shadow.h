@@ -22,6 +22,7 @@ struct gc__shadow {
   uint64_t *pages; /* a bit a page of the heap: its shadow is charged */
   volatile size_t taken_bytes;
   struct gc__region page_memory;
+  bool is_fixed; /* [space.fixed] */
 };
 
 bool gc__shadow_open(struct gc__shadow *shadow, struct gc__budget *budget, const struct gc__space *space);

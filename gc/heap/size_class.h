@@ -9,19 +9,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GC__GRANULE_BYTES  16u
-#define GC__GRANULE_LOG2   4u
-#define GC__BLOCK_LOG2     16u
-#define GC__BLOCK_BYTES    ((size_t)1 << GC__BLOCK_LOG2)
-#define GC__BLOCK_GRANULES (GC__BLOCK_BYTES / GC__GRANULE_BYTES)
-#define GC__BLOCK_WORDS    (GC__BLOCK_GRANULES / 64) /* of a bitmap with a bit a granule */
+#define GC__GRANULE_BYTES    16u
+#define GC__GRANULE_LOG2     4u
+#define GC__BLOCK_LOG2       16u /* of an ordinary heap; small buffers have smaller ones: heap/space.h [space.block] */
+#define GC__BLOCK_LOG2_LEAST 12u
+#define GC__BLOCK_BYTES      ((size_t)1 << GC__BLOCK_LOG2)
+#define GC__BLOCK_GRANULES   (GC__BLOCK_BYTES / GC__GRANULE_BYTES)
+#define GC__BLOCK_WORDS      (GC__BLOCK_GRANULES / 64) /* of a bitmap with a bit a granule */
 
 #define GC__CLASS_COUNT     56u
 #define GC__SMALL_MAX_BYTES 8192u
 
 struct gc__size_class {
   uint16_t cell_bytes, cell_granules;
-  uint16_t cell_count; /* in a block */
+  uint16_t cell_count; /* in an ordinary block */
   uint32_t reciprocal; /* of cell_granules, see gc__cell_of */
 };
 

@@ -5,6 +5,11 @@
  * granules (16 bytes), pages (4 KiB) and blocks (64 KiB) are numbered from its start, and each table is an array over
  * one of these numbers, reserved whole and committed with the span.
  *
+ * [space.fixed] A space may also lie in memory of the caller's (heap/buffer.h): then it and its tables have their whole
+ * size from the start, and nothing is asked of the system. [space.block] The size of its blocks is chosen then: 4 KiB
+ * in a small one, so that each size class takes as little. What follows from it is asked of the space, by the functions
+ * below; the macros are for ordinary blocks. The maps of bits and the tables of cards are the same for both.
+ *
  * [space.entry] The entry of a block tells all that marking needs about a word into it: cells of one size class and
  * kind, page runs, or nothing. 8 bytes a block, so that a heap of 1 GiB has 128 KiB of entries, which stay in the
  * cache. [space.live] The liveness byte of an object's first granule says whether it is live: heap/liveness.h. Other
@@ -22,9 +27,9 @@
 #define GC__PAGE_BYTES    ((size_t)1 << GC__PAGE_LOG2)
 #define GC__PAGE_GRANULES (GC__PAGE_BYTES / GC__GRANULE_BYTES)
 #define GC__BLOCK_PAGES   (GC__BLOCK_BYTES / GC__PAGE_BYTES)
-#define GC__CHUNK_BYTES   GC__HUGE_PAGE_BYTES /* the span grows in whole chunks */
-#define GC__CHUNK_BLOCKS  (GC__CHUNK_BYTES / GC__BLOCK_BYTES)
-#define GC__CARD_LOG2     9u /* in the binary interface: gc_write in trefoil/gc.h */
+#define GC__CHUNK_BYTES   GC__HUGE_PAGE_BYTES                 /* the span grows in whole chunks */
+#define GC__CHUNK_BLOCKS  (GC__CHUNK_BYTES / GC__BLOCK_BYTES) /* bits in a word of the tables tracked and armed */
+#define GC__CARD_LOG2     9u                                  /* in the binary interface: gc_write in trefoil/gc.h */
 #define GC__CARD_BYTES    ((size_t)1 << GC__CARD_LOG2)
 #define GC__NONE          UINT32_MAX /* no page, no block */
 
@@ -88,29 +93,38 @@ struct gc__space {
   uintptr_t base;
   size_t reserved_bytes;
   volatile size_t span_bytes;
-  uint8_t *live;                      /* a granule */
-  volatile size_t *entries;           /* a block: struct gc__block_entry, read and written as one word */
-  struct gc__block *blocks;           /* a block */
-  uint64_t (*young)[GC__BLOCK_WORDS]; /* a block, a bit a granule: [block.young] */
-  uint32_t *run_heads;                /* a page: number of its run's first page, plus 1; 0: in no run */
-  struct gc__run *runs;               /* a page */
-  uint32_t *tracked;                  /* a chunk, a bit a block: [log.covered] */
-  uint32_t *armed;                    /* likewise: pages of it may be armed (heap/write_log.h) */
-  uint32_t *open_blocks;              /* a block: room for the list of heap/write_log.h */
-  uint8_t *cards, *card_blocks;       /* a card, a block: not 0: gc_write stored there. If has_cards */
-  uint8_t *black_pages;               /* a page: the epoch in which a false root word hit it while it was free */
-  uint64_t *dirty_pages;              /* a bit a page: its contents may not be zero. Charged, unless [swap.away] */
+  uint8_t block_log2;           /* [space.block] */
+  bool is_fixed;                /* [space.fixed] */
+  uint16_t small_most_bytes;    /* longer objects are runs of pages */
+  uint8_t *live;                /* a granule */
+  volatile size_t *entries;     /* a block: struct gc__block_entry, read and written as one word */
+  struct gc__block *blocks;     /* a block */
+  uint64_t *young;              /* a bit a granule: [block.young] */
+  uint32_t *run_heads;          /* a page: number of its run's first page, plus 1; 0: in no run */
+  struct gc__run *runs;         /* a page */
+  uint32_t *tracked;            /* a bit a block: [log.covered] */
+  uint32_t *armed;              /* likewise: pages of it may be armed (heap/write_log.h) */
+  uint32_t *open_blocks;        /* a block: room for the list of heap/write_log.h */
+  uint8_t *cards, *card_blocks; /* a card, 64 KiB: not 0: gc_write stored there. If has_cards */
+  uint8_t *black_pages;         /* a page: the epoch in which a false root word hit it while it was free */
+  uint64_t *dirty_pages;        /* a bit a page: its contents may not be zero. Charged, unless [swap.away] */
   bool has_cards;
   volatile size_t returned_pages; /* of the first table, that are not charged: [pages.bytes] */
   struct gc__counts *counts;      /* more tables, of a mode that counts, or NULL: heap/counts.h */
   struct gc__swap *swap;          /* of a heap that can be moved to a file, or NULL: heap/swap.h */
   struct gc__budget *budget;
   struct gc__region tables[13]; /* the memory of the tables above, in their order */
+  char *shadow;                 /* of a fixed space, for a mode that counts: heap/shadow.h */
 };
 
 /* Reserves addresses for at most reserve_bytes of objects, less if the system grants less. False: not even a little. */
 bool gc__space_open(struct gc__space *space, struct gc__budget *budget, size_t reserve_bytes);
 void gc__space_close(struct gc__space *space);
+
+/* [space.fixed] Lays a space and its tables out in so much memory of the caller's, for blocks of that size: the tables
+ * are zeroed and come first, their end is returned. The budget is to be set. NULL: there is no room for a block. */
+char *gc__space_lay_out(struct gc__space *space, uintptr_t start, size_t bytes, unsigned block_log2, bool has_cards,
+                        bool has_shadow);
 
 /* Has tables of cards from now on, too. False: no memory for them. */
 bool gc__space_keep_cards(struct gc__space *space);
@@ -129,6 +143,55 @@ static inline char *gc__space_address(const struct gc__space *space, size_t gran
 }
 static inline bool gc__space_contains(const struct gc__space *space, const void *address) {
   return gc__space_offset(space, address) < gc__word_get(&space->span_bytes);
+}
+
+/* ---- [space.block] ---- */
+
+static GC__INLINE size_t gc__block_bytes(const struct gc__space *space) {
+  return (size_t)1 << space->block_log2;
+}
+static GC__INLINE size_t gc__block_granules(const struct gc__space *space) {
+  return gc__block_bytes(space) / GC__GRANULE_BYTES;
+}
+static GC__INLINE uint32_t gc__block_pages(const struct gc__space *space) {
+  return (uint32_t)(gc__block_bytes(space) / GC__PAGE_BYTES);
+}
+static GC__INLINE size_t gc__block_words(const struct gc__space *space) {
+  return gc__block_granules(space) / 64;
+}
+static GC__INLINE size_t gc__block_count(const struct gc__space *space) {
+  return space->span_bytes >> space->block_log2;
+}
+static GC__INLINE size_t gc__block_at(const struct gc__space *space, size_t offset) {
+  return offset >> space->block_log2;
+}
+static GC__INLINE size_t gc__block_of(const struct gc__space *space, size_t granule) {
+  return granule >> (space->block_log2 - GC__GRANULE_LOG2);
+}
+static GC__INLINE size_t gc__block_of_page(const struct gc__space *space, size_t page) {
+  return page >> (space->block_log2 - GC__PAGE_LOG2);
+}
+static GC__INLINE size_t gc__block_offset(const struct gc__space *space, size_t block) {
+  return block << space->block_log2;
+}
+static GC__INLINE size_t gc__block_granule(const struct gc__space *space, size_t block) {
+  return block << (space->block_log2 - GC__GRANULE_LOG2);
+}
+static GC__INLINE size_t gc__block_page(const struct gc__space *space, size_t block) {
+  return block << (space->block_log2 - GC__PAGE_LOG2);
+}
+static GC__INLINE size_t gc__granule_in_block(const struct gc__space *space, size_t granule) {
+  return granule & (gc__block_granules(space) - 1);
+}
+
+/* The cells of that size in a block: as many as fit n times into 64 KiB fit n / 16 times into 4 KiB. */
+static GC__INLINE unsigned gc__block_cells(const struct gc__space *space, const struct gc__size_class *class) {
+  return class->cell_count >> (GC__BLOCK_LOG2 - space->block_log2);
+}
+
+/* The words of its young bits. */
+static GC__INLINE uint64_t *gc__block_young(const struct gc__space *space, size_t block) {
+  return space->young + (block << (space->block_log2 - GC__GRANULE_LOG2 - 6));
 }
 
 static GC__INLINE struct gc__block_entry gc__entry_at(const struct gc__space *space, size_t block) {
@@ -156,14 +219,14 @@ struct gc__place {
 
 /* Preconditions: offset < span_bytes. At most two dependent loads. */
 static GC__INLINE size_t gc__space_granule_of(const struct gc__space *space, size_t offset) {
-  size_t block = offset >> GC__BLOCK_LOG2;
+  size_t block = gc__block_at(space, offset), block_granules = gc__block_granules(space);
   struct gc__block_entry entry = gc__entry_at(space, block);
   unsigned cell_granules = entry.shape & GC__SHAPE_GRANULES;
   if (GC__LIKELY(cell_granules)) {
-    unsigned in_block = (unsigned)(offset >> GC__GRANULE_LOG2) & (GC__BLOCK_GRANULES - 1);
+    unsigned in_block = (unsigned)((offset >> GC__GRANULE_LOG2) & (block_granules - 1));
     unsigned first = gc__cell_of(in_block, entry.reciprocal) * cell_granules;
-    if (GC__UNLIKELY(first + cell_granules > GC__BLOCK_GRANULES)) return SIZE_MAX;
-    return (block << (GC__BLOCK_LOG2 - GC__GRANULE_LOG2)) + first;
+    if (GC__UNLIKELY(first + cell_granules > block_granules)) return SIZE_MAX;
+    return gc__block_granule(space, block) + first;
   }
   if (!(entry.shape & GC__SHAPE_PAGES)) return SIZE_MAX;
   uint32_t head = space->run_heads[offset >> GC__PAGE_LOG2];
@@ -172,7 +235,7 @@ static GC__INLINE size_t gc__space_granule_of(const struct gc__space *space, siz
 
 /* Whether the object that starts at this granule, as gc__space_granule_of found it, is a guarded one. */
 static inline bool gc__space_is_guarded(const struct gc__space *space, size_t granule) {
-  bool is_run = gc__entry_at(space, granule / GC__BLOCK_GRANULES).shape & GC__SHAPE_PAGES;
+  bool is_run = gc__entry_at(space, gc__block_of(space, granule)).shape & GC__SHAPE_PAGES;
   return is_run && space->runs[granule / GC__PAGE_GRANULES].is_guarded;
 }
 

@@ -4,6 +4,7 @@
 #include "heap/block.h"
 #include "heap/large.h"
 #include "os/clock.h"
+#include "os/park.h"
 
 /* Blocks that one thread looks at between two holds of the lock. */
 #define BATCH_BLOCKS 16u
@@ -11,7 +12,7 @@
 void gc__sweep_begin(struct gc__heap *heap) {
   gc__heap_empty_lists(heap);
   heap->sweep.next = 0;
-  heap->sweep.end = (uint32_t)(heap->space.span_bytes / GC__BLOCK_BYTES);
+  heap->sweep.end = (uint32_t)gc__block_count(&heap->space);
   heap->sweep.live_cell_bytes = heap->sweep.free_cell_bytes = 0;
 }
 
@@ -25,7 +26,8 @@ static bool is_unswept(const struct gc__heap *heap, uint32_t block) {
 static void add_counted(struct gc__heap *heap, uint32_t block, bool is_added) {
   const struct gc__size_class *class = gc__block_class(heap, block);
   size_t live_cells = heap->space.blocks[block].live_cells;
-  size_t live_bytes = live_cells * class->cell_bytes, free_bytes = (class->cell_count - live_cells) * class->cell_bytes;
+  size_t live_bytes = live_cells * class->cell_bytes,
+         free_bytes = (gc__block_cells(&heap->space, class) - live_cells) * class->cell_bytes;
   heap->sweep.live_cell_bytes += is_added ? live_bytes : -live_bytes;
   heap->sweep.free_cell_bytes += is_added ? free_bytes : -free_bytes;
 }
@@ -43,7 +45,7 @@ static void file_block(struct gc__heap *heap, uint32_t block, unsigned live_cell
     return;
   }
   add_counted(heap, block, true);
-  if (live_cells < gc__block_class(heap, block)->cell_count) gc__block_list(heap, block);
+  if (live_cells < gc__block_cells(&heap->space, gc__block_class(heap, block))) gc__block_list(heap, block);
 }
 
 static uint32_t claim_unswept(struct gc__heap *heap, uint32_t blocks[BATCH_BLOCKS]) {
@@ -106,6 +108,67 @@ bool gc__sweep_some(struct gc__heap *heap) {
   return true;
 }
 
+/* A sleep, since the other thread may be waiting for this processor. */
+#define AWAIT_NS 50000u
+
+bool gc__sweep_await(struct gc__heap *heap) {
+  unsigned never = 0;
+  GC__CHECK(gc__lock_is_held(&heap->lock));
+  if (!heap->sweep.pending) return false;
+  gc__lock_give(&heap->lock);
+  gc__park_wait(&never, never, AWAIT_NS);
+  gc__lock_take(&heap->lock);
+  return true;
+}
+
+/* Another thread may have listed it meanwhile, or be looking at it: then that is enough. */
+void gc__sweep_left(struct gc__heap *heap, uint32_t block) {
+  struct gc__block *facts = &heap->space.blocks[block];
+  GC__CHECK(gc__lock_is_held(&heap->lock));
+  if (facts->state == GC__BLOCK_LISTED) gc__block_withdraw(heap, block);
+  if (facts->state != GC__BLOCK_IDLE) return;
+  gc__flag_set(&facts->freed_cells, 0); /* before the bytes are read */
+  gc__full_barrier();
+  file_block(heap, block, gc__block_count_occupied(heap, block));
+}
+
+/* Free cells are worth looking for from this share of the heap on; so many blocks for each new one. */
+#define PUNCH_SHARE  4
+#define PUNCH_BLOCKS 32u
+
+/* Where sizes drift, and one object in sixteen of each size stays, blocks of each size stay, too, almost empty: page by
+ * page most of what cells of 512 bytes and more leave is empty, as it would be in smaller blocks. */
+static void punch_block(struct gc__heap *heap, uint32_t block) {
+  const struct gc__space *space = &heap->space;
+  uint64_t occupied[GC__BLOCK_WORDS];
+  unsigned cell_granules = gc__block_class(heap, block)->cell_granules;
+  uint32_t first = (uint32_t)gc__block_page(space, block), count = gc__block_pages(space);
+  uint32_t full = 0; /* a bit a page */
+  size_t granules = gc__block_granules(space);
+  gc__block_read_occupied(heap, block, occupied);
+  for (size_t at = 0; (at = gc__bit_next(occupied, at, granules)) < granules; at++) {
+    size_t last = (at + cell_granules - 1) / GC__PAGE_GRANULES;
+    for (size_t page = at / GC__PAGE_GRANULES; page <= last; page++) full |= UINT32_C(1) << page;
+  }
+  size_t done = 0;
+  for (uint32_t page = 0; page < count; page++)
+    if (!(full >> page & 1)) done += gc__pages_punch(&heap->pages, first + page, 1);
+  gc__word_add(&heap->returned_bytes, done * GC__PAGE_BYTES);
+}
+
+void gc__sweep_punch(struct gc__heap *heap) {
+  uint32_t count = (uint32_t)gc__block_count(&heap->space);
+  GC__CHECK(gc__lock_is_held(&heap->lock));
+  if (heap->space.is_fixed || heap->sweep.free_cell_bytes < gc__word_peek(&heap->budget->used_bytes) / PUNCH_SHARE)
+    return;
+  for (unsigned i = 0; i < PUNCH_BLOCKS; i++) {
+    uint32_t block = heap->sweep.punch_next < count ? heap->sweep.punch_next : 0;
+    const struct gc__block *facts = &heap->space.blocks[block];
+    heap->sweep.punch_next = block + 1;
+    if (facts->state == GC__BLOCK_LISTED && facts->swept_epoch == heap->epoch) punch_block(heap, block);
+  }
+}
+
 void gc__sweep_finish(struct gc__heap *heap) {
   gc__lock_take(&heap->lock);
   while (gc__sweep_some(heap)) continue;
@@ -128,7 +191,7 @@ static bool stays_open(struct gc__heap *heap, uint32_t block, bool is_full) {
   file_block(heap, block, live_cells);
   if (!live_cells || facts->kind == GC__KIND_LEAF) return false;
   if (gc__block_tier(heap, block) == GC__TIER_SPARSE) return true;
-  gc__log_track(heap, block * GC__BLOCK_PAGES, GC__BLOCK_PAGES);
+  gc__log_track(heap, (uint32_t)gc__block_page(&heap->space, block), gc__block_pages(&heap->space));
   return false;
 }
 

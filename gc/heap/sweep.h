@@ -19,6 +19,19 @@ void gc__sweep_begin(struct gc__heap *heap);
 /* Looks at some more blocks. Lock held; it is given up meanwhile. False: there were none left. */
 bool gc__sweep_some(struct gc__heap *heap);
 
+/* For a request that found nothing: other threads may be looking at the last blocks with free cells, and list them in a
+ * moment, for which this waits. False: nobody is. Lock held; it is given up meanwhile. Who looks at blocks waits for
+ * nothing, and is in a section, so that a stop is not held up for long. */
+bool gc__sweep_await(struct gc__heap *heap);
+
+/* Looks at a block that a thread has left with free cells, perhaps. Lock held. */
+void gc__sweep_left(struct gc__heap *heap, uint32_t block);
+
+/* New memory was just taken: where much of the heap is free cells, memory of pages in listed blocks that hold none but
+ * such goes back to the system, of a few blocks each time. [sweep.punched] Such pages are clean until a thread takes
+ * the block. Lock held. */
+void gc__sweep_punch(struct gc__heap *heap);
+
 /* Sweeps all that is left, and gives memory back to the system. */
 void gc__sweep_finish(struct gc__heap *heap);
 

@@ -38,7 +38,8 @@ static bool reserve_addresses(struct gc__heap *heap) {
       !gc__region_open(&ties->head_memory, budget, (granules >> GC__TIE_CARD_LOG2) * sizeof *ties->heads))
     return false;
   if (!ties->bit_memory.start && !gc__region_open(&ties->bit_memory, budget, granules / 8)) return false;
-  if (!ties->pages.masks && !gc__page_set_open(&ties->pages, budget, heap->space.reserved_bytes / GC__BLOCK_BYTES)) {
+  if (!ties->pages.masks &&
+      !gc__page_set_open(&ties->pages, budget, gc__block_at(&heap->space, heap->space.reserved_bytes))) {
     gc__page_set_close(&ties->pages);
     return false;
   }
@@ -48,12 +49,23 @@ static bool reserve_addresses(struct gc__heap *heap) {
       !reserve_region(&ties->young_memory, budget, TIES_MOST * sizeof *ties->young) ||
       !reserve_region(&ties->scratch_memory, budget, TIES_MOST * sizeof *ties->scratch))
     return false;
-  ties->young = (void *)ties->young_memory.start;
-  ties->scratch = (void *)ties->scratch_memory.start;
   ties->heads = (void *)ties->head_memory.start;
   ties->bits = (void *)ties->bit_memory.start;
-  ties->ties = (void *)ties->memory.start;
   return true;
+}
+
+/* Memory of a supply moves when it grows; then scratch has room for two numbers a tie, so that it need not grow in a
+ * stop (collect/order.c). */
+static bool commit_ties(struct gc__heap *heap, size_t count) {
+  struct gc__ties *ties = &heap->ties;
+  size_t scratch_count = heap->budget->supply ? 2 * count : count;
+  bool done = gc__region_commit(&ties->memory, count * sizeof *ties->ties) &&
+              gc__region_commit(&ties->young_memory, count * sizeof *ties->young) &&
+              gc__region_commit(&ties->scratch_memory, scratch_count * sizeof *ties->scratch);
+  ties->ties = (void *)ties->memory.start;
+  ties->young = (void *)ties->young_memory.start;
+  ties->scratch = (void *)ties->scratch_memory.start;
+  return done;
 }
 
 static bool cover_span(struct gc__heap *heap) {
@@ -62,7 +74,7 @@ static bool cover_span(struct gc__heap *heap) {
   if (GC__LIKELY(granules == ties->covered_granules)) return true;
   if (!gc__region_commit(&ties->head_memory, (granules >> GC__TIE_CARD_LOG2) * sizeof *ties->heads)) return false;
   if (!gc__region_commit(&ties->bit_memory, granules / 8)) return false;
-  if (!gc__page_set_extend(&ties->pages, span_bytes / GC__BLOCK_BYTES)) return false;
+  if (!gc__page_set_extend(&ties->pages, gc__block_at(&heap->space, span_bytes))) return false;
   gc__word_set(&ties->covered_granules, granules); /* last: readers take no lock */
   return true;
 }
@@ -79,9 +91,7 @@ bool gc__ties_reserve(struct gc__heap *heap, uint32_t count) {
   if (!reserve_addresses(heap) || !cover_span(heap)) return false;
   if (has_free(ties, count)) return true;
   size_t wanted = (size_t)ties->count + count;
-  return gc__region_commit(&ties->memory, wanted * sizeof *ties->ties) &&
-         gc__region_commit(&ties->young_memory, wanted * sizeof *ties->young) &&
-         gc__region_commit(&ties->scratch_memory, wanted * sizeof *ties->scratch);
+  return commit_ties(heap, wanted);
 }
 
 /* ---- Ties ---- */

@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define BLOCK_CARDS (GC__BLOCK_BYTES / GC__CARD_BYTES)
-
 int gc__log_open(struct gc__heap *heap, bool has_cards, enum gc__watch_kind kind, const char **missing) {
   const struct gc__space *space = &heap->space;
   struct gc__range reserved = {space->base, space->base + space->reserved_bytes};
@@ -60,7 +58,7 @@ void gc__log_open_block(struct gc__heap *heap, uint32_t block) {
   space->tracked[block / GC__CHUNK_BLOCKS] &= ~bit;
   if (!(space->armed[block / GC__CHUNK_BLOCKS] & bit)) return;
   space->armed[block / GC__CHUNK_BLOCKS] &= ~bit;
-  struct gc__range range = watched_range(heap, (size_t)block * GC__BLOCK_PAGES, GC__BLOCK_PAGES);
+  struct gc__range range = watched_range(heap, gc__block_page(space, block), gc__block_pages(space));
   if (range.start < range.end) gc__watch_open_pages(&heap->log.watch, range);
 }
 
@@ -76,8 +74,9 @@ static void set_blocks(uint32_t *chunks, size_t block, size_t end) {
 }
 
 void gc__log_cover(struct gc__heap *heap, uint32_t first_page, uint32_t page_count) {
-  size_t end = (first_page + page_count - 1) / GC__BLOCK_PAGES + 1;
-  if (heap->log.is_on) set_blocks(heap->space.tracked, first_page / GC__BLOCK_PAGES, end);
+  const struct gc__space *space = &heap->space;
+  size_t end = gc__block_of_page(space, first_page + page_count - 1) + 1;
+  if (heap->log.is_on) set_blocks(space->tracked, gc__block_of_page(space, first_page), end);
 }
 
 void gc__log_track(struct gc__heap *heap, uint32_t first_page, uint32_t page_count) {
@@ -85,7 +84,9 @@ void gc__log_track(struct gc__heap *heap, uint32_t first_page, uint32_t page_cou
   if (!log->is_on) return;
   gc__log_cover(heap, first_page, page_count);
   if (log->is_resting) return;
-  set_blocks(heap->space.armed, first_page / GC__BLOCK_PAGES, (first_page + page_count - 1) / GC__BLOCK_PAGES + 1);
+  const struct gc__space *space = &heap->space;
+  set_blocks(space->armed, gc__block_of_page(space, first_page),
+             gc__block_of_page(space, first_page + page_count - 1) + 1);
   struct gc__range range = watched_range(heap, first_page, page_count);
   if (range.start != log->arming.end) {
     gc__log_arm(heap);
@@ -156,7 +157,7 @@ static void tell_pages(void *argument, struct gc__range range) {
 /* Whether a page may belong to an old object with pointers. Those of leaves stay open: a take would arm them; so would
  * it those that are lent. */
 static bool is_page_scanned(const struct gc__space *space, size_t page) {
-  if (!(gc__entry_at(space, page / GC__BLOCK_PAGES).shape & GC__SHAPE_PAGES)) return true;
+  if (!(gc__entry_at(space, gc__block_of_page(space, page)).shape & GC__SHAPE_PAGES)) return true;
   uint32_t head = space->run_heads[page];
   const struct gc__run *run = &space->runs[head ? head - 1 : page];
   return head && run->state == GC__RUN_LARGE && run->kind != GC__KIND_LEAF && !run->is_guarded && !run->is_closed;
@@ -180,11 +181,11 @@ static void take_watched(struct gc__heap *heap, struct gc__range range, struct t
 
 static void take_pages(struct gc__heap *heap, struct taking *taking) {
   const struct gc__space *space = &heap->space;
-  size_t end = space->span_bytes / GC__BLOCK_BYTES, after = 0;
+  size_t end = gc__block_count(space), after = 0;
   for (size_t block = 0; (block = next_tracked(space, block, end, &after)) < end; block = after) {
-    struct gc__range range = watched_range(heap, block * GC__BLOCK_PAGES, (after - block) * GC__BLOCK_PAGES);
-    uintptr_t start = space->base + block * GC__BLOCK_BYTES; /* may lie behind all that is watched */
-    struct gc__range rest = {start < range.end ? range.end : start, space->base + after * GC__BLOCK_BYTES};
+    struct gc__range range = watched_range(heap, gc__block_page(space, block), gc__block_page(space, after - block));
+    uintptr_t start = space->base + gc__block_offset(space, block); /* may lie behind all that is watched */
+    struct gc__range rest = {start < range.end ? range.end : start, space->base + gc__block_offset(space, after)};
     set_blocks(space->armed, block, after);
     if (range.start < range.end) take_watched(heap, range, taking);
     if (rest.start < rest.end) tell_pages(taking, rest);
@@ -195,32 +196,42 @@ static void take_pages(struct gc__heap *heap, struct taking *taking) {
  * of its stores went to young objects. */
 static void take_block_cards(struct gc__heap *heap, size_t block, const struct taking *taking) {
   struct gc__space *space = &heap->space;
-  uint8_t *cards = space->cards + block * BLOCK_CARDS;
-  uintptr_t start = space->base + block * GC__BLOCK_BYTES;
+  size_t block_cards = gc__block_bytes(space) / GC__CARD_BYTES;
+  uint8_t *cards = space->cards + block * block_cards;
+  uintptr_t start = space->base + gc__block_offset(space, block);
   bool is_tracked = gc__log_is_tracked(space, block);
-  space->card_blocks[block] = 0;
-  for (size_t first = 0, end; is_tracked && first < BLOCK_CARDS; first = end) {
+  for (size_t first = 0, end; is_tracked && first < block_cards; first = end) {
     end = first + 1;
     if (!cards[first]) continue;
-    while (end < BLOCK_CARDS && cards[end]) end++;
+    while (end < block_cards && cards[end]) end++;
     heap->log.written_pages += gc__round_up((end - first) * GC__CARD_BYTES, GC__PAGE_BYTES) / GC__PAGE_BYTES;
     struct gc__range range = {start + first * GC__CARD_BYTES, start + end * GC__CARD_BYTES};
     gc__swap_note_written(heap, range.start, range.end);
     taking->fn(taking->argument, range);
   }
-  memset(cards, 0, BLOCK_CARDS);
+  memset(cards, 0, block_cards);
 }
 
-/* A byte a block says whether there are any: 16 KiB a GiB. The program's stores set the card first, and the world is
+/* Of the 64 KiB for which gc_write has a byte: as long as an ordinary block. */
+static void take_group_cards(struct gc__heap *heap, size_t group, const struct taking *taking) {
+  struct gc__space *space = &heap->space;
+  size_t block = gc__block_at(space, group * GC__BLOCK_BYTES), end = gc__block_at(space, (group + 1) * GC__BLOCK_BYTES);
+  if (end > gc__block_count(space)) end = gc__block_count(space);
+  space->card_blocks[group] = 0;
+  for (; block < end; block++) take_block_cards(heap, block, taking);
+}
+
+/* A byte for 64 KiB says whether there are any: 16 KiB a GiB. The program's stores set the card first, and the world is
  * stopped: a thread between the two stores holds the new value in a register, and its block's byte comes later. */
 static void take_cards(struct gc__heap *heap, const struct taking *taking) {
   const struct gc__space *space = &heap->space;
-  size_t blocks = space->span_bytes / GC__BLOCK_BYTES; /* a multiple of 32 */
-  for (size_t word = 0; word < blocks / sizeof(uint64_t); word++) {
+  size_t group_bytes = GC__BLOCK_BYTES * sizeof(uint64_t); /* the table has whole words */
+  size_t words = (space->span_bytes + group_bytes - 1) / group_bytes;
+  for (size_t word = 0; word < words; word++) {
     uint64_t bytes;
     memcpy(&bytes, space->card_blocks + word * sizeof bytes, sizeof bytes);
     for (size_t i = 0; bytes && i < sizeof bytes; i++)
-      if (space->card_blocks[word * sizeof bytes + i]) take_block_cards(heap, word * sizeof bytes + i, taking);
+      if (space->card_blocks[word * sizeof bytes + i]) take_group_cards(heap, word * sizeof bytes + i, taking);
   }
 }
 

@@ -3,6 +3,8 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 
+#include <string.h>
+
 /* Regions grow in steps: small ones a little at a time, large ones by an eighth, to keep system calls rare. */
 #define REGION_STEP_BYTES ((size_t)64 << 10)
 
@@ -35,7 +37,48 @@ bool gc__pressure_rises(struct gc__pressure *before, const struct gc__pressure *
   return is_known && (is_throttled || (elapsed_us && stalled_us >= elapsed_us / STALLED_SHARE && stalled_us > 0));
 }
 
+/* ---- From a supply ---- */
+
+static bool take_zeroed(const struct gc__supply *supply, size_t *bytes, void **start) {
+  *start = gc__os_shall_fail() ? NULL : supply->take(supply->owner, bytes);
+  if (*start) memset(*start, 0, *bytes);
+  return *start != NULL;
+}
+
+void *gc__supply_take(const struct gc__supply *supply, size_t bytes) {
+  void *start;
+  return take_zeroed(supply, &bytes, &start) ? start : NULL;
+}
+
+static bool open_supplied(struct gc__region *region, struct gc__budget *budget, size_t bytes) {
+  void *start;
+  if (!take_zeroed(budget->supply, &bytes, &start)) return false;
+  *region = (struct gc__region){.start = start, .reserved_bytes = bytes, .committed_bytes = bytes, .budget = budget};
+  return true;
+}
+
+static void close_supplied(struct gc__region *region) {
+  const struct gc__supply *supply = region->budget->supply;
+  if (region->start) supply->give(supply->owner, region->start, region->committed_bytes);
+  region->start = NULL;
+  gc__word_poke(&region->committed_bytes, 0);
+}
+
+static bool move_supplied(struct gc__region *region, size_t bytes) {
+  struct gc__region before = *region;
+  void *start;
+  if (!take_zeroed(region->budget->supply, &bytes, &start)) return false;
+  if (before.start) memcpy(start, before.start, before.committed_bytes);
+  close_supplied(&before);
+  region->start = start;
+  gc__word_poke(&region->committed_bytes, bytes);
+  return true;
+}
+
+/* ---- Regions ---- */
+
 bool gc__region_open(struct gc__region *region, struct gc__budget *budget, size_t reserved_bytes) {
+  if (budget->supply) return open_supplied(region, budget, reserved_bytes);
   reserved_bytes = gc__round_up(reserved_bytes, REGION_STEP_BYTES);
   char *start = gc__os_reserve(reserved_bytes, REGION_STEP_BYTES);
   if (!start) return false;
@@ -47,6 +90,10 @@ bool gc__region_open(struct gc__region *region, struct gc__budget *budget, size_
 #define REGION_ADDRESS_SHARE 64
 
 bool gc__region_open_most(struct gc__region *region, struct gc__budget *budget, size_t reserved_bytes) {
+  if (budget->supply) {
+    *region = (struct gc__region){.reserved_bytes = reserved_bytes, .budget = budget};
+    return true;
+  }
   size_t share = gc__os_address_limit_bytes() / REGION_ADDRESS_SHARE;
   if (reserved_bytes > share) reserved_bytes = share > REGION_STEP_BYTES ? share : REGION_STEP_BYTES;
   for (; reserved_bytes >= REGION_STEP_BYTES; reserved_bytes /= 2)
@@ -56,13 +103,22 @@ bool gc__region_open_most(struct gc__region *region, struct gc__budget *budget, 
 
 void gc__region_close(struct gc__region *region) {
   if (!region->start) return;
-  gc__os_release(region->start, region->reserved_bytes);
-  gc__budget_give(region->budget, region->committed_bytes);
+  if (region->budget->supply) {
+    close_supplied(region);
+  } else {
+    gc__os_release(region->start, region->reserved_bytes);
+    gc__budget_give(region->budget, region->committed_bytes);
+  }
   *region = (struct gc__region){0};
 }
 
 /* The pages stay accessible; they only lose their memory, and are counted again when the region grows again. */
 void gc__region_trim(struct gc__region *region, size_t keep_bytes) {
+  if (!region->start) return;
+  if (region->budget->supply) {
+    if (!keep_bytes) close_supplied(region);
+    return;
+  }
   keep_bytes = gc__round_up(keep_bytes, gc__os_page_bytes());
   if (keep_bytes >= region->committed_bytes) return;
   size_t bytes = region->committed_bytes - keep_bytes;
@@ -85,6 +141,8 @@ static bool extend_region(struct gc__region *region, size_t bytes) {
 bool gc__region_commit_slow(struct gc__region *region, size_t bytes) {
   size_t page_bytes = gc__os_page_bytes();
   if (bytes > region->reserved_bytes) return false;
+  if (region->budget->supply)
+    return move_supplied(region, bytes + region->committed_bytes / 2) || move_supplied(region, bytes);
   size_t least = gc__round_up(bytes, page_bytes);
   size_t roomy = gc__round_up(bytes + region->committed_bytes / 8, page_bytes);
   if (roomy < region->committed_bytes + page_bytes) roomy = region->committed_bytes + page_bytes;

@@ -12,9 +12,17 @@
 
 #define GC__HUGE_PAGE_BYTES ((size_t)2 << 20)
 
+/* Where the regions of a library instance get their memory that asks nothing of the system (heap/buffer.h). */
+struct gc__supply {
+  void *(*take)(void *owner, size_t *bytes); /* aligned to 128; *bytes becomes what it is. NULL: not to be had */
+  void (*give)(void *owner, void *start, size_t bytes);
+  void *owner;
+};
+
 /* Bytes committed, and the most that they may become. Both are changed atomically. */
 struct gc__budget {
   volatile size_t used_bytes, limit_bytes;
+  const struct gc__supply *supply; /* NULL: the system. With one all its memory counts as used from the start */
 };
 
 /* False, and nothing taken, if that would pass the limit. */
@@ -61,8 +69,13 @@ bool gc__os_replace(void *start, size_t bytes, int file, uint64_t offset);
 /* Asks for huge pages where the range has whole ones. A wish: nothing depends on it. */
 void gc__os_prefer_huge(void *start, size_t bytes);
 
-/* Makes the k-th request from now for address space or memory fail (k counts from 1; 0: none does), for tests. */
+/* Makes the k-th request from now for address space or memory fail (k counts from 1; 0: none does), for tests. Who
+ * serves requests from elsewhere asks whether this is the one. */
 void gc__os_fail_request(size_t k);
+bool gc__os_shall_fail(void);
+
+/* Writes to each page of a range, what it holds already, so that no fault comes later. Nobody else writes there. */
+void gc__os_touch(void *start, size_t bytes);
 
 /* What this process may use in all: the least of physical memory and the limits of its control groups (v1 and v2). */
 size_t gc__os_memory_limit_bytes(void);
@@ -85,7 +98,9 @@ bool gc__os_memory_pressure(struct gc__pressure *pressure, uint64_t now_ns);
 /* The rule by which it judges: *before becomes *now. False where nothing was known before. */
 bool gc__pressure_rises(struct gc__pressure *before, const struct gc__pressure *now);
 
-/* A growing array at a fixed place: reserved at once, committed from the front on demand. */
+/* A growing array: reserved at once, committed from the front on demand. [region.moves] It stays where it is, unless it
+ * comes from a supply and was opened by gc__region_open_most: then growing may move it, and it is nowhere before that.
+ * Who keeps an address in it asks for it anew after each commit. */
 struct gc__region {
   char *start;
   size_t reserved_bytes;
@@ -95,12 +110,16 @@ struct gc__region {
 
 bool gc__region_open(struct gc__region *region, struct gc__budget *budget, size_t reserved_bytes);
 
-/* The same with a smaller reservation where the process' address space is limited, or where the system grants less. */
+/* The same with a smaller reservation where the process' address space is limited, or where the system grants less.
+ * From a supply memory is taken as it is committed, and by gc__region_open all of it at once. */
 bool gc__region_open_most(struct gc__region *region, struct gc__budget *budget, size_t reserved_bytes);
 
 void gc__region_close(struct gc__region *region); /* a region that never opened (all zero) is fine */
 
-/* Gives back all but the first keep_bytes, whose contents stay. */
+/* Memory of a supply that is no region, zeroed, for good; NULL: not to be had. */
+void *gc__supply_take(const struct gc__supply *supply, size_t bytes);
+
+/* Gives back all but the first keep_bytes, whose contents stay; of a supply all or nothing. */
 void gc__region_trim(struct gc__region *region, size_t keep_bytes);
 
 /* Makes the first bytes usable; what was there stays. False: no memory, and nothing changed. */

@@ -16,7 +16,7 @@ void gc__os_fail_request(size_t k) {
   gc__word_poke(&requests_until_failure, k);
 }
 
-static bool shall_fail(void) {
+bool gc__os_shall_fail(void) {
   size_t left = gc__word_peek(&requests_until_failure);
   if (GC__LIKELY(!left)) return false;
   return gc__word_add(&requests_until_failure, (size_t)-1) == 1;
@@ -49,7 +49,7 @@ size_t gc__os_address_limit_bytes(void) {
 void *gc__os_reserve(size_t bytes, size_t alignment) {
   size_t page_bytes = gc__os_page_bytes();
   size_t slack = alignment > page_bytes ? alignment : 0;
-  if (shall_fail() || bytes + slack < bytes) return NULL;
+  if (gc__os_shall_fail() || bytes + slack < bytes) return NULL;
   char *start = mmap(NULL, bytes + slack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (start == MAP_FAILED) return NULL;
   char *aligned = (char *)gc__round_up((uintptr_t)start, alignment);
@@ -64,7 +64,7 @@ void gc__os_release(void *start, size_t bytes) {
 }
 
 bool gc__os_commit(void *start, size_t bytes) {
-  return !shall_fail() && mprotect(start, bytes, PROT_READ | PROT_WRITE) == 0;
+  return !gc__os_shall_fail() && mprotect(start, bytes, PROT_READ | PROT_WRITE) == 0;
 }
 
 /* MADV_DONTNEED and not MADV_FREE: the pages must read as zero afterwards, and the memory must be gone from what the
@@ -86,7 +86,7 @@ static int protection_of(enum gc__access access) {
 }
 
 bool gc__os_protect(void *start, size_t bytes, enum gc__access access) {
-  return !shall_fail() && mprotect(start, bytes, protection_of(access)) == 0;
+  return !gc__os_shall_fail() && mprotect(start, bytes, protection_of(access)) == 0;
 }
 
 #if !defined(MADV_DONTDUMP) || !defined(MADV_DODUMP)
@@ -124,7 +124,7 @@ size_t gc__os_mappings_most(void) {
 /* Linux refuses, for its limit of mappings, before it takes away what was there. */
 bool gc__os_replace(void *start, size_t bytes, int file, uint64_t offset) {
   int flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE | (file < 0 ? MAP_ANONYMOUS : 0);
-  if (shall_fail()) return false;
+  if (gc__os_shall_fail()) return false;
   return mmap(start, bytes, PROT_READ | PROT_WRITE, flags, file, (off_t)offset) != MAP_FAILED;
 }
 
@@ -134,4 +134,12 @@ void gc__os_prefer_huge(void *start, size_t bytes) {
 #else
   (void)start, (void)bytes;
 #endif
+}
+
+void gc__os_touch(void *start, size_t bytes) {
+  size_t page_bytes = gc__os_page_bytes();
+  volatile char *end = (volatile char *)start + bytes;
+  for (volatile char *at = start; at < end;
+       at = (volatile char *)gc__round_down((uintptr_t)at + page_bytes, page_bytes))
+    *at = *at;
 }

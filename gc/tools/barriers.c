@@ -39,8 +39,9 @@ static void each_old_cell(struct gc__collector *collector, uint32_t block, old_o
   const struct gc__block *facts = &heap->space.blocks[block];
   if (facts->state == GC__BLOCK_NONE || facts->kind == GC__KIND_LEAF) return;
   const struct gc__size_class *class = gc__block_class(heap, block);
-  size_t granule = (size_t)block * GC__BLOCK_GRANULES;
-  for (unsigned cell = 0; cell < class->cell_count; cell++, granule += class->cell_granules)
+  size_t granule = gc__block_granule(&heap->space, block);
+  unsigned cell_count = gc__block_cells(&heap->space, class);
+  for (unsigned cell = 0; cell < cell_count; cell++, granule += class->cell_granules)
     if (gc__heap_is_old_object(heap, granule)) fn(collector, (struct old_object){granule, class->cell_bytes, false});
 }
 
@@ -55,7 +56,7 @@ static void each_old_run(struct gc__collector *collector, uint32_t list, old_obj
 }
 
 static void each_old_object(struct gc__collector *collector, old_object_fn *fn) {
-  for (uint32_t block = 0; block < collector->heap.space.span_bytes / GC__BLOCK_BYTES; block++)
+  for (uint32_t block = 0; block < gc__block_count(&collector->heap.space); block++)
     each_old_cell(collector, block, fn);
   each_old_run(collector, collector->heap.large, fn);
   each_old_run(collector, collector->heap.root_large, fn);

@@ -25,7 +25,7 @@ static unsigned in_percent(size_t part, size_t whole) {
 
 /* Counts by the last trace: cells allocated since are not among them. */
 static void count_classes(const struct gc__heap *heap, struct class_row rows[GC__KIND_COUNT][GC__CLASS_COUNT]) {
-  for (uint32_t block = 0; block < heap->space.span_bytes / GC__BLOCK_BYTES; block++) {
+  for (uint32_t block = 0; block < gc__block_count(&heap->space); block++) {
     const struct gc__block *facts = &heap->space.blocks[block];
     if (facts->state == GC__BLOCK_NONE) continue;
     rows[facts->kind][facts->size_class].blocks++;
@@ -49,7 +49,8 @@ static struct sum print_classes(FILE *out, const struct gc__heap *heap) {
       char bytes[16];
       if (!row->blocks) continue;
       snprintf(bytes, sizeof bytes, "%u", gc__size_classes[class].cell_bytes);
-      struct sum sum = {row->blocks * GC__BLOCK_BYTES, row->live_cells * gc__size_classes[class].cell_bytes};
+      struct sum sum = {row->blocks * gc__block_bytes(&heap->space),
+                        row->live_cells * gc__size_classes[class].cell_bytes};
       print_row(out, kind_names[kind], bytes, row->live_cells, sum);
       all.bytes += sum.bytes;
       all.live_bytes += sum.live_bytes;

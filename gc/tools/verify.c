@@ -22,10 +22,10 @@ static void verify_entry(const struct gc__heap *heap, uint32_t block) {
 /* No byte but that of a cell's first granule is live. */
 static void verify_live_bytes(const struct gc__heap *heap, uint32_t block) {
   unsigned granules = gc__entry_at(&heap->space, block).shape & GC__SHAPE_GRANULES;
-  size_t first = (size_t)block * GC__BLOCK_GRANULES;
+  size_t first = gc__block_granule(&heap->space, block), count = gc__block_granules(&heap->space);
   if (!granules) return;
-  for (size_t i = 0; i < GC__BLOCK_GRANULES; i++) {
-    bool is_first = i % granules == 0 && i + granules <= GC__BLOCK_GRANULES;
+  for (size_t i = 0; i < count; i++) {
+    bool is_first = i % granules == 0 && i + granules <= count;
     gc__verify(is_first || !gc__heap_is_old(heap, first + i), "space.live");
   }
 }
@@ -53,7 +53,7 @@ static void verify_large(const struct gc__heap *heap, uint32_t list) {
     gc__verify(run->state == GC__RUN_LARGE && run->before == before, "pages.heads");
     for (uint32_t page = first; page < first + run->page_count; page++)
       gc__verify(heap->space.run_heads[page] == first + 1 &&
-                     gc__entry_at(&heap->space, page / GC__BLOCK_PAGES).shape == GC__SHAPE_PAGES,
+                     gc__entry_at(&heap->space, gc__block_of_page(&heap->space, page)).shape == GC__SHAPE_PAGES,
                  "pages.heads");
   }
 }
@@ -71,7 +71,7 @@ static void verify_large_covered(const struct gc__heap *heap, uint32_t list) {
     if (run->kind == GC__KIND_LEAF || !gc__heap_is_old(heap, (size_t)first * GC__PAGE_GRANULES)) continue;
     if (run->is_guarded) continue; /* [guard.written] */
     for (uint32_t page = first; page < first + run->page_count; page++)
-      gc__verify(gc__log_is_tracked(&heap->space, page / GC__BLOCK_PAGES), "log.covered");
+      gc__verify(gc__log_is_tracked(&heap->space, gc__block_of_page(&heap->space, page)), "log.covered");
   }
 }
 
@@ -90,7 +90,7 @@ static void verify_cursor(const struct gc__heap *heap, const struct gc__cursor *
 
 void gc__verify_heap(struct gc__collector *collector) {
   const struct gc__heap *heap = &collector->heap;
-  for (uint32_t block = 0; block < heap->space.span_bytes / GC__BLOCK_BYTES; block++) {
+  for (uint32_t block = 0; block < gc__block_count(&heap->space); block++) {
     verify_entry(heap, block);
     verify_live_bytes(heap, block);
   }
@@ -101,7 +101,7 @@ void gc__verify_heap(struct gc__collector *collector) {
   gc__guards_verify(&collector->heap);
   if (heap->swap.is_on) gc__swap_verify(heap);
   if (heap->log.is_on) {
-    for (uint32_t block = 0; block < heap->space.span_bytes / GC__BLOCK_BYTES; block++) verify_covered(heap, block);
+    for (uint32_t block = 0; block < gc__block_count(&heap->space); block++) verify_covered(heap, block);
     verify_large_covered(heap, heap->large);
     verify_large_covered(heap, heap->root_large);
   }
@@ -145,12 +145,13 @@ static void verify_large_words(const struct gc__collector *collector, uint32_t l
 void gc__verify_trace(struct gc__collector *collector) {
   const struct gc__heap *heap = &collector->heap;
   if (collector->last.is_full) return;
-  for (uint32_t block = 0; block < heap->space.span_bytes / GC__BLOCK_BYTES; block++) {
+  for (uint32_t block = 0; block < gc__block_count(&heap->space); block++) {
     const struct gc__block *facts = &heap->space.blocks[block];
     if (facts->state == GC__BLOCK_NONE || facts->kind == GC__KIND_LEAF) continue;
     const struct gc__size_class *class = gc__block_class(heap, block);
-    size_t granule = (size_t)block * GC__BLOCK_GRANULES;
-    for (unsigned cell = 0; cell < class->cell_count; cell++, granule += class->cell_granules)
+    size_t granule = gc__block_granule(&heap->space, block);
+    unsigned cell_count = gc__block_cells(&heap->space, class);
+    for (unsigned cell = 0; cell < cell_count; cell++, granule += class->cell_granules)
       if (heap->space.live[granule] == heap->epoch) verify_words(collector, granule, class->cell_bytes);
   }
   verify_large_words(collector, heap->large);

@@ -23,11 +23,12 @@ static bool has_cards(const struct counts_check *check) {
 
 static void each_place(struct counts_check *check, void (*fn)(struct counts_check *, size_t, struct gc__place)) {
   const struct gc__heap *heap = check->counting->heap;
-  for (uint32_t block = 0; block < heap->space.span_bytes / GC__BLOCK_BYTES; block++) {
+  for (uint32_t block = 0; block < gc__block_count(&heap->space); block++) {
     if (heap->space.blocks[block].state == GC__BLOCK_NONE) continue;
     const struct gc__size_class *class = gc__block_class(heap, block);
-    size_t granule = (size_t)block * GC__BLOCK_GRANULES;
-    for (unsigned cell = 0; cell < class->cell_count; cell++, granule += class->cell_granules)
+    size_t granule = gc__block_granule(&heap->space, block);
+    unsigned cell_count = gc__block_cells(&heap->space, class);
+    for (unsigned cell = 0; cell < cell_count; cell++, granule += class->cell_granules)
       fn(check, granule, gc__counting_place(check->counting, granule));
   }
   const uint32_t lists[] = {heap->large, heap->root_large};

@@ -169,14 +169,6 @@ START_TEST(wrong_options_are_refused) {
 }
 END_TEST
 
-START_TEST(what_this_version_cannot_do_is_refused) {
-  static char memory[1 << 20];
-  struct gc_options options = defaults();
-  REFUSED(buffer, memory, ENOTSUP);
-  use_heap();
-}
-END_TEST
-
 START_TEST(limits_that_nothing_fits_into) {
   struct gc_options options = defaults();
   options.limit_bytes = 1;
@@ -282,7 +274,6 @@ int main(void) {
   tcase_add_test(tests, end_is_refused_while_a_thread_is_attached);
   tcase_add_test(tests, threads_may_start_it_at_once);
   tcase_add_test(tests, wrong_options_are_refused);
-  tcase_add_test(tests, what_this_version_cannot_do_is_refused);
   tcase_add_test(tests, limits_that_nothing_fits_into);
   tcase_add_test(tests, mark_sweep_needs_no_tracking);
   tcase_add_test(tests, initial_memory_is_committed_at_once);

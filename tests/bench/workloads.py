@@ -13,6 +13,7 @@ WORKLOADS = {
     "larson": (["threads=2", "objects=1000", "rounds=2", "operations=1000"], 500),
     "large-arrays": (["window=8", "operations=50"], 2),  # an array of numbers
     "fragmentation": (["size=1M", "phases=3"], 500),  # a survivor
+    "drift-freed": (["size=1M", "phases=3"], 500),
     "list-drop": (["count=20000", "turns=10"], 10000),
     "rings": (["rings=100", "kept=8"], 20000),
     "real-sizes": (["operations=20000"], 45015),  # in the ring of the longest lifetime, in the turn of perl

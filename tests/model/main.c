@@ -12,22 +12,26 @@
 #include <trefoil/weak.h>
 
 static const char usage[] =
-    "usage: model [--seed N] [--operations N] [--threads N] [--barriers] [--swap] [--digest] [--record FILE | --replay FILE]\n"
+    "usage: model [--seed N] [--operations N] [--threads N] [--barriers] [--swap] [--digest] [--buffer N]\n"
+    "             [--record FILE | --replay FILE]\n"
     "  --seed N        of the random generator; 0 takes one from the clock (default 1)\n"
     "  --operations N  for each thread (default 20000)\n"
     "  --threads N     up to 16 (default 1)\n"
     "  --barriers      ask for GC_TRACK_BARRIER, and announce every store\n"
     "  --swap          move what is cold to a file after every other collection; a larger heap, so that something is\n"
+    "  --buffer N      the heap in a buffer of that many bytes; contents are limited to a part of it\n"
     "  --digest        print a number that stands for all contents that were reachable (one thread)\n"
     "  --record FILE   write the choices down; --replay FILE: take them from there, or from a fuzzer's input\n";
 
 struct settings {
   uint64_t seed, operations;
   unsigned threads;
+  size_t buffer_bytes;
   const char *record, *replay;
 };
 
-static const struct world_limits limits = {4000, 8u << 20}, swap_limits = {20000, 64u << 20};
+static struct world_limits limits = {4000, 8u << 20};
+static const struct world_limits swap_limits = {20000, 64u << 20};
 
 static uint64_t parse_number(const char *text) {
   char *end;
@@ -40,7 +44,7 @@ static uint64_t parse_number(const char *text) {
 }
 
 static struct settings parse(int count, char **arguments) {
-  struct settings settings = {1, 20000, 1, NULL, NULL};
+  struct settings settings = {1, 20000, 1, 0, NULL, NULL};
   for (int i = 1; i < count; i += 2) {
     if (strcmp(arguments[i], "--barriers") == 0) {
       model_announces = true;
@@ -61,6 +65,7 @@ static struct settings parse(int count, char **arguments) {
     if (strcmp(name, "--seed") == 0) settings.seed = parse_number(value);
     else if (strcmp(name, "--operations") == 0) settings.operations = parse_number(value);
     else if (strcmp(name, "--threads") == 0) settings.threads = (unsigned)parse_number(value);
+    else if (strcmp(name, "--buffer") == 0) settings.buffer_bytes = parse_number(value);
     else if (strcmp(name, "--record") == 0) settings.record = value;
     else if (strcmp(name, "--replay") == 0) settings.replay = value;
     else {
@@ -142,8 +147,24 @@ static void run_alone(const struct settings *settings) {
   free(bytes);
 }
 
-static void start_collector(void) {
+/* What a world holds is a tenth of the buffer, so that there is always room for it: worlds share it with their garbage,
+ * and a mode that counts has a shadow in it. */
+static void use_buffer(struct gc_options *options, const struct settings *settings) {
+  options->buffer = malloc(settings->buffer_bytes);
+  options->buffer_bytes = settings->buffer_bytes;
+  if (!options->buffer) {
+    perror("model: a buffer");
+    exit(2);
+  }
+  memset(options->buffer, 0xa5, settings->buffer_bytes);
+  limits.bytes = settings->buffer_bytes / settings->threads / 10;
+  limits.entries = (int)(limits.bytes / 1024) < limits.entries ? (int)(limits.bytes / 1024) : limits.entries;
+}
+
+static void start_collector(const struct settings *settings) {
   struct gc_options options = GC_OPTIONS_INIT;
+  model_has_buffer = settings->buffer_bytes != 0;
+  if (model_has_buffer) use_buffer(&options, settings);
   if (model_announces) options.tracking = GC_TRACK_BARRIER;
   options.finalize = GC_FINALIZE_MANUAL;
   if (model_swaps) options.swap_path = ".";
@@ -158,12 +179,10 @@ int main(int argument_count, char **arguments) {
   printf("model: seed %llu, %llu operations, threads %u\n", (unsigned long long)settings.seed,
          (unsigned long long)settings.operations, settings.threads);
   fflush(stdout);
-  start_collector();
+  start_collector(&settings);
   uint64_t before_bytes = live_bytes_after_collections();
-  if (settings.threads > 1)
-    run_threads(&settings);
-  else
-    run_alone(&settings);
+  if (settings.threads > 1) run_threads(&settings);
+  else run_alone(&settings);
   mailbox_clear();
   for (int round = 0; round < GONE_WITHIN; round++) {
     live_bytes_after_collections();

@@ -113,7 +113,7 @@ static unsigned links_that_fit(const struct entry *entry, unsigned wanted) {
   return wanted < words - 1 ? wanted : (unsigned)(words - 1);
 }
 
-/* One object in so many is guarded: the system has to grant mappings for all at a time. */
+/* One object in so many is guarded: the system has to grant mappings for all at a time. None is in a buffer. */
 enum { GUARDED_SHARE = 60 };
 
 /* The result is the object, which nothing else holds: the shadow knows it in hidden form only. NULL: no room. */
@@ -121,7 +121,7 @@ static NOT_INLINED void *entry_new(struct world *world, int *index) {
   if (world->free_count == 0) return NULL;
   struct entry draft = {.number = world->next_number++, .alignment = 16, .value = -1};
   draft.kind = choose(&world->chooser, KIND_COMMON);
-  if (choose(&world->chooser, GUARDED_SHARE) == 0) draft.kind = KIND_GUARDED;
+  if (choose(&world->chooser, GUARDED_SHARE) == 0 && !model_has_buffer) draft.kind = KIND_GUARDED;
   draft.bytes = choose_bytes(world);
   if (draft.kind == KIND_ARRAY) draft.bytes &= ~(size_t)7;
   if (draft.kind == KIND_ALIGNED) draft.alignment = (size_t)16 << choose(&world->chooser, 10);
@@ -358,7 +358,7 @@ static NOT_INLINED void do_exchange(struct world *world) {
   }
 }
 
-bool model_swaps;
+bool model_swaps, model_has_buffer;
 
 /* What nobody wrote since the collection before goes. */
 static void collect_and_swap(enum gc_collection kind) {

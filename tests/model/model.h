@@ -23,12 +23,12 @@
 #include <stdio.h>
 
 enum {
-  TABLE_ROOTS = 24,   /* malloc memory under gc_roots_add */
-  STATIC_ROOTS = 24,  /* static data; a world owns a row of it */
-  THREAD_ROOTS = 16,  /* thread-local */
-  STACK_ROOTS = 24,   /* in the frame that runs the operations */
-  ENDING_ROOTS = 16,  /* in that frame too, as addresses one past the end */
-  OBJECT_ROOTS = 16,  /* links of a root object */
+  TABLE_ROOTS = 24,  /* malloc memory under gc_roots_add */
+  STATIC_ROOTS = 24, /* static data; a world owns a row of it */
+  THREAD_ROOTS = 16, /* thread-local */
+  STACK_ROOTS = 24,  /* in the frame that runs the operations */
+  ENDING_ROOTS = 16, /* in that frame too, as addresses one past the end */
+  OBJECT_ROOTS = 16, /* links of a root object */
   ROOT_COUNT = TABLE_ROOTS + STATIC_ROOTS + THREAD_ROOTS + STACK_ROOTS + ENDING_ROOTS + OBJECT_ROOTS,
   LINK_LIMIT = 12,
   WORLD_LIMIT = 16,
@@ -38,7 +38,16 @@ enum {
 };
 
 /* What an object was made by; it decides whether links are allowed and what gc_realloc must keep. */
-enum kind { KIND_SCANNED, KIND_LEAF, KIND_TYPED, KIND_ALIGNED, KIND_ARRAY, KIND_LEAF_ARRAY, KIND_COMMON, KIND_GUARDED = KIND_COMMON };
+enum kind {
+  KIND_SCANNED,
+  KIND_LEAF,
+  KIND_TYPED,
+  KIND_ALIGNED,
+  KIND_ARRAY,
+  KIND_LEAF_ARRAY,
+  KIND_COMMON,
+  KIND_GUARDED = KIND_COMMON
+};
 
 struct entry {
   uintptr_t hidden_address; /* complement of the address; 0: the entry is unused */
@@ -47,12 +56,12 @@ struct entry {
   uint64_t number;
   enum kind kind;
   unsigned link_count;
-  unsigned references; /* from roots and links */
-  bool is_reached;     /* during a verification */
-  int links[LINK_LIMIT]; /* entry, or -1 */
+  unsigned references;             /* from roots and links */
+  bool is_reached;                 /* during a verification */
+  int links[LINK_LIMIT];           /* entry, or -1 */
   size_t link_offsets[LINK_LIMIT]; /* how far inside the target the pointer points */
-  int value;     /* entry that the world's weak map has for this key, or -1 */
-  int finalizer; /* record of its finalizer, plus 1; 0: it has none */
+  int value;                       /* entry that the world's weak map has for this key, or -1 */
+  int finalizer;                   /* record of its finalizer, plus 1; 0: it has none */
 };
 
 /* A weak reference that the world holds, and what it stands for. */
@@ -88,8 +97,8 @@ struct world {
   int *free_entries;
   int entry_count, free_count, entry_limit;
   uint64_t next_number;
-  size_t bytes_limit; /* the sum of bytes that the model tries to stay under */
-  size_t bytes;       /* in entries that are in use */
+  size_t bytes_limit;    /* the sum of bytes that the model tries to stay under */
+  size_t bytes;          /* in entries that are in use */
   int roots[ROOT_COUNT]; /* entry, or -1 */
   size_t root_offsets[ROOT_COUNT];
   void **table_roots, **static_roots, **thread_roots, **object_roots;
@@ -146,11 +155,11 @@ void do_old_garbage(struct world *world);   /* [model.old] */
 /* ---- ties.c: weak references, a weak map, finalizers ---- */
 
 /* [model.weak] A weak reference gives its object while that is reachable, and NULL once it was freed. [model.map] A key
- * that is reachable has its value, which counts as reachable from it. [model.final] A finalizer runs once, with its object
- * whole, when no path leads to that, and is not lost. Finalizers run where the model calls for them. */
+ * that is reachable has its value, which counts as reachable from it. [model.final] A finalizer runs once, with its
+ * object whole, when no path leads to that, and is not lost. Finalizers run where the model calls for them. */
 void ties_open(struct world *world);
 void ties_close(struct world *world);
-void ties_forget_slots(struct world *world); /* lets go of the weak references */
+void ties_forget_slots(struct world *world);                     /* lets go of the weak references */
 void ties_check(struct world *world, const struct entry *entry); /* [model.map] of one object */
 void ties_check_weak(struct world *world);                       /* after a verification */
 void ties_drop(struct world *world, struct entry *entry);        /* the object ends, or changes hands */
@@ -181,15 +190,16 @@ void entry_release(struct world *world, int index); /* the shadow forgets it; it
 /* ---- shadow.c ---- */
 
 void *entry_address(const struct entry *entry);
-void entry_fill(struct entry *entry);        /* writes tag and pattern into a new object */
+void entry_fill(struct entry *entry);                             /* writes tag and pattern into a new object */
 void entry_check(struct world *world, const struct entry *entry); /* [model.whole] of one object */
 void **entry_link_slot(const struct entry *entry, unsigned link);
 void entry_check_bytes_from(struct world *world, const struct entry *entry, size_t from); /* zero after a resize */
 
 /* Checks [model.whole] for everything that is reachable and lets go of the rest. Result: bytes in reachable cells. */
 uint64_t world_verify(struct world *world);
-extern bool model_swaps;   /* cold parts of the heap go to a file, again and again: gc_swap_out */
-extern bool model_digests; /* every verification mixes all that is reachable into the world's digest */
+extern bool model_swaps;      /* cold parts of the heap go to a file, again and again: gc_swap_out */
+extern bool model_has_buffer; /* the heap lies in a buffer, where no object is guarded */
+extern bool model_digests;    /* every verification mixes all that is reachable into the world's digest */
 
 /* Collects until garbage must be gone, and verifies; a world that is alone in the heap checks what else is live. */
 void world_collect_and_verify(struct world *world);

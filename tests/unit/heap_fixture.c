@@ -13,11 +13,12 @@ void heap_fixture_open(struct heap_fixture *fixture, unsigned local_count) {
   fixture->map_bytes = fixture->heap.space.reserved_bytes / GC__GRANULE_BYTES;
   fixture->map = mmap(NULL, fixture->map_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   ck_assert((void *)fixture->map != MAP_FAILED);
+  size_t bytes = gc__round_up(sizeof(struct gc__local) + sizeof(struct gc__local_tail), _Alignof(struct gc__local));
   for (unsigned i = 0; i < local_count; i++) {
-    fixture->locals[i] = aligned_alloc(_Alignof(struct gc__local), sizeof(struct gc__local));
+    fixture->locals[i] = aligned_alloc(_Alignof(struct gc__local), bytes);
     ck_assert_ptr_nonnull(fixture->locals[i]);
-    memset(fixture->locals[i], 0, sizeof(struct gc__local));
-    gc__local_open(fixture->locals[i]);
+    memset(fixture->locals[i], 0, bytes);
+    gc__local_open(&fixture->heap.space, fixture->locals[i], fixture->locals[i] + 1);
   }
 }
 

@@ -56,9 +56,10 @@ static inline void open_heap(void) {
   ck_assert(gc__counting_open(counting, heap, true));
   ck_assert(gc__region_open(&collector.roots.list_memory, &budget, 4096));
   ck_assert(gc__region_commit(&collector.roots.list_memory, 4096));
-  local = aligned_alloc(_Alignof(struct gc__local), sizeof *local);
-  memset(local, 0, sizeof *local);
-  gc__local_open(local);
+  size_t bytes = gc__round_up(sizeof *local + sizeof(struct gc__local_tail), _Alignof(struct gc__local));
+  local = aligned_alloc(_Alignof(struct gc__local), bytes);
+  memset(local, 0, bytes);
+  gc__local_open(&heap->space, local, local + 1);
   root = make(GC__KIND_ROOT, WORDS * sizeof(size_t));
 }
 

@@ -37,7 +37,7 @@ START_TEST(a_block_may_be_taken_twice_between_stops) { /* [12] */
   open_heap();
   size_t **node = make_node();
   gc__local_close(heap, local);
-  gc__local_open(local);
+  gc__local_open(&heap->space, local, local + 1);
   bool is_same_block = false;
   for (unsigned i = 0; i < GC__BLOCK_GRANULES; i++) {
     size_t **other = make_node();

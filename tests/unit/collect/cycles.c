@@ -184,7 +184,7 @@ START_TEST(false_root_words_are_shunned) {
   trace_cycles();
   ck_assert_uint_eq(byte_of(dead), 0);
   gc__local_close(heap, local);
-  gc__local_open(local);
+  gc__local_open(&heap->space, local, local + 1);
   stack[0] = (size_t)dead;
   trace_cycles();
   ck_assert(gc__count_is_special(byte_of(dead)));

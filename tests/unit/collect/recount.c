@@ -192,7 +192,7 @@ START_TEST(blocks_that_are_empty_go_back) {
   root[0] = NULL;
   epoch();
   gc__local_close(heap, local);
-  gc__local_open(local);
+  gc__local_open(&heap->space, local, local + 1);
   gc__sweep_finish(heap);
   epoch();
   gc__sweep_finish(heap);

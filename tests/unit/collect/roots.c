@@ -8,7 +8,7 @@
 
 static struct gc__budget budget = {.limit_bytes = PLENTY_BYTES};
 static struct gc__roots roots;
-static struct gc__heap heap; /* without a log */
+static struct gc__heap heap;   /* without a log */
 static struct gc__world world; /* as far as the roots look at it: its threads */
 static struct gc__thread threads[2];
 
@@ -22,7 +22,7 @@ static int add(uintptr_t start, uintptr_t end) {
 
 static void open_roots(struct gc__range own) {
   budget.limit_bytes = PLENTY_BYTES;
-  ck_assert(gc__roots_open(&roots, &budget, own));
+  ck_assert(gc__roots_open(&roots, &budget, own, (struct gc__range){0, 0}));
 }
 
 static void close_roots(void) {
@@ -105,7 +105,7 @@ START_TEST(refused_reservations_leave_nothing) {
   struct gc__budget none = {.limit_bytes = 0};
   for (size_t k = 1; k < 6; k++) {
     gc__os_fail_request(k);
-    bool is_open = gc__roots_open(&roots, &none, (struct gc__range){0, 0});
+    bool is_open = gc__roots_open(&roots, &none, (struct gc__range){0, 0}, (struct gc__range){0, 0});
     gc__os_fail_request(0);
     refusals += !is_open;
     if (is_open) gc__roots_close(&roots);

@@ -121,7 +121,7 @@ END_TEST
 /* ---- Young bits ---- */
 
 static bool is_young(uint32_t block, size_t granule) {
-  return gc__bit_test(heap->space.young[block], granule);
+  return gc__bit_test(gc__block_young(&heap->space, block), granule);
 }
 
 START_TEST(young_bits_are_set_for_whole_ranges) {
@@ -182,7 +182,7 @@ static void fill_tables(uint32_t block, struct block_facts facts, uint64_t *stat
   uint8_t *live = &heap->space.live[block * GC__BLOCK_GRANULES];
   const uint8_t black = gc__live_black(heap->epoch), stale_black = gc__live_black((uint8_t)(heap->epoch - 1));
   memset(live, 0, GC__BLOCK_GRANULES);
-  memset(heap->space.young[block], 0, sizeof heap->space.young[block]);
+  memset(gc__block_young(&heap->space, block), 0, GC__BLOCK_WORDS * sizeof(uint64_t));
   struct gc__block_entry entry = gc__entry_at(&heap->space, block);
   entry.stamp = (uint16_t)(facts.is_stamped ? heap->stamp : heap->stamp - 1);
   gc__entry_set(&heap->space, block, entry);
@@ -194,7 +194,7 @@ static void fill_tables(uint32_t block, struct block_facts facts, uint64_t *stat
     if (choice == 1) live[first] = (uint8_t)(heap->epoch - 1); /* died in an earlier trace */
     if (choice == 2) live[first] = GC__LIVE_RECYCLED;
     if (choice == 3)
-      for (unsigned i = 0; i < class->cell_granules; i++) gc__bit_set(heap->space.young[block], first + i);
+      for (unsigned i = 0; i < class->cell_granules; i++) gc__bit_set(gc__block_young(&heap->space, block), first + i);
     if (choice == 4) live[first + inside] = black;
     if (choice == 5) live[first + inside] = stale_black;
     expected[cell] =
@@ -235,6 +235,7 @@ START_TEST(a_block_is_listed_again_once_enough_came_free) {
     uint32_t block = make_block(GC__KIND_LEAF, i);
     unsigned frees = 0;
     gc__block_stamp(heap, block);
+    heap->space.live[(size_t)block * GC__BLOCK_GRANULES] = heap->epoch; /* one of its cells stays */
     heap->space.blocks[block].state = GC__BLOCK_IDLE;
     while (heap->space.blocks[block].state == GC__BLOCK_IDLE && frees <= gc__size_classes[i].cell_count) {
       gc__block_note_freed(heap, block);
@@ -247,6 +248,24 @@ START_TEST(a_block_is_listed_again_once_enough_came_free) {
     ck_assert_uint_eq(unlist_block(GC__KIND_LEAF, i), GC__NONE);
     for (unsigned j = 0; j <= frees; j++) gc__block_note_freed(heap, block); /* [block.owner]: in no list */
     ck_assert_uint_eq(unlist_block(GC__KIND_LEAF, i), GC__NONE);
+  }
+  heap_fixture_close(&fixture);
+}
+END_TEST
+
+START_TEST(an_empty_block_goes_back_once_enough_came_free) {
+  heap_fixture_open(&fixture, 0);
+  for (unsigned i = 0; i < GC__CLASS_COUNT; i += 5) {
+    uint32_t block = make_block(GC__KIND_SCANNED, i);
+    size_t free_pages = heap->pages.free_pages;
+    gc__block_stamp(heap, block);
+    heap->space.blocks[block].state = GC__BLOCK_IDLE;
+    for (unsigned frees = 0; frees < 1u + gc__size_classes[i].cell_count / 8; frees++) {
+      ck_assert_uint_eq(heap->space.blocks[block].state, GC__BLOCK_IDLE);
+      gc__block_note_freed(heap, block);
+    }
+    ck_assert_uint_eq(heap->space.blocks[block].state, GC__BLOCK_NONE);
+    ck_assert_uint_eq(heap->pages.free_pages, free_pages + GC__BLOCK_PAGES);
   }
   heap_fixture_close(&fixture);
 }
@@ -294,4 +313,5 @@ END_TEST
 UNIT_MAIN("heap/block", a_block_is_made_and_released, lists_are_by_kind_and_class, root_blocks_are_all_known,
           young_bits_are_set_for_whole_ranges, a_new_stamp_makes_all_bits_stale,
           occupied_cells_are_those_that_cannot_be_handed_out, a_block_is_listed_again_once_enough_came_free,
-          an_unswept_block_is_left_to_the_sweeper, misuse_within_the_library_is_caught)
+          an_empty_block_goes_back_once_enough_came_free, an_unswept_block_is_left_to_the_sweeper,
+          misuse_within_the_library_is_caught)

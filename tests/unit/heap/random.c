@@ -90,8 +90,9 @@ static void run_random(uint64_t seed, unsigned traces) {
       else if (load.count < load.most) step_take(&load, local);
     }
     heap_fixture_verify(&fixture);
-    if (trace % 5 == 4) gc__local_close(heap, fixture.locals[trace % LOCALS]); /* a thread ends, another begins */
-    if (trace % 5 == 4) gc__local_open(fixture.locals[trace % LOCALS]);
+    struct gc__local *local = fixture.locals[trace % LOCALS];
+    if (trace % 5 == 4) gc__local_close(heap, local); /* a thread ends, another begins */
+    if (trace % 5 == 4) gc__local_open(&heap->space, local, local + 1);
     uint8_t epoch = heap_fixture_stop(&fixture);
     keep_some(&load, epoch, unit_random_below(&load.state, 8));
     heap_fixture_restart(&fixture, epoch);

@@ -1,5 +1,8 @@
 /* tests/unit/heap/sweep.c - where blocks go after a trace, what is counted of them, and when. */
 #include "../heap_fixture.h"
+#include "heap/swap.h"
+
+#include <errno.h>
 
 #define CELLS_MOST 60000u
 
@@ -326,8 +329,88 @@ START_TEST(minor_collections_sweep_young_large_objects) {
 }
 END_TEST
 
-UNIT_MAIN("heap/sweep", empty_blocks_return_to_the_pages, blocks_are_filed_by_their_live_cells,
-          sweeping_goes_on_in_small_steps, allocation_finds_what_is_free, memory_moves_between_classes,
-          an_owned_block_is_not_swept, large_objects_are_swept_at_once, large_root_objects_stay,
-          blocks_are_retired_above_a_quarter, blocks_of_leaves_are_closed, blocks_with_pending_cells_stay_open,
-          dense_blocks_are_used_when_memory_is_short, minor_collections_sweep_young_large_objects)
+/* [sweep.punched] One cell of 64 stays in each block: the pages of the others lose their memory when another size
+ * grows, and get it back with the block, zeroed. */
+START_TEST(pages_of_free_cells_are_punched) {
+  heap_fixture_open(&fixture, 1);
+  unsigned count = fill_and_leave(64, GC__KIND_SCANNED, 1024), kept = 0;
+  for (unsigned i = 0; i < count; i++) {
+    memset(cells[i], 0x5a, 1024);
+    if (i % 64 == 7) cells[kept++] = cells[i];
+    else heap_fixture_free(&fixture, 0, cells[i]);
+  }
+  size_t used_bytes = fixture.budget.used_bytes, wanted = 0;
+  while (wanted < 8 * GC__BLOCK_BYTES) {
+    heap_fixture_take(&fixture, 0, GC__KIND_LEAF, 4096);
+    wanted += 4096;
+  }
+  ck_assert_uint_lt(fixture.budget.used_bytes, used_bytes - 40 * GC__BLOCK_BYTES);
+  ck_assert_uint_ge(heap->returned_bytes, 40 * GC__BLOCK_BYTES);
+  for (unsigned i = 0; i < kept; i++) ck_assert(((char *)cells[i])[0] == 0x5a && ((char *)cells[i])[1023] == 0x5a);
+  heap_fixture_verify(&fixture);
+  used_bytes = fixture.budget.used_bytes;
+  for (int i = 0; i < 20 * 63; i++) heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, 1024); /* which are zero */
+  ck_assert_uint_gt(fixture.budget.used_bytes, used_bytes + 10 * GC__BLOCK_BYTES);
+  fixture.budget.limit_bytes = fixture.budget.used_bytes; /* now no block can be mended */
+  unsigned taken = 0;
+  while (heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, 1024)) taken++;
+  ck_assert_uint_lt(taken, 40 * 63);
+  for (unsigned i = 0; i < kept; i++) ck_assert(((char *)cells[i])[0] == 0x5a && ((char *)cells[i])[1023] == 0x5a);
+  heap_fixture_verify(&fixture);
+  heap_fixture_close(&fixture);
+}
+END_TEST
+
+/* Moves what it can to a file, and writes all of that: the units are mapped, but nothing of them is away any more. */
+static void move_out_and_back(void) {
+  uint32_t units[GC__SWAP_CHOICES_MOST];
+  struct gc__swap_move move;
+  heap->swap.is_eager = true;
+  uint32_t count = gc__swap_choose(heap, false, units, GC__SWAP_CHOICES_MOST);
+  ck_assert_uint_ge(count, 2);
+  for (uint32_t i = 0; i < count; i++) {
+    ck_assert_int_eq(gc__swap_save(heap, units[i], &move), 0);
+    ck_assert_uint_gt(gc__swap_finish(heap, &move), 0);
+  }
+  for (size_t at = 0; at < heap->space.span_bytes; at += GC__PAGE_BYTES) {
+    volatile char *page = (volatile char *)heap->space.base + at;
+    *page = *page;
+  }
+  gc__swap_take_back(heap, true);
+  ck_assert_uint_eq(heap->swap.away_bytes, 0);
+}
+
+/* What is mapped to a file would not read as zero, and would be away with nobody to bring it back: [swap.slot]. */
+START_TEST(mapped_pages_are_not_punched) {
+  heap_fixture_open(&fixture, 1);
+  int error = gc__swap_open(heap, ".", 0);
+  if (error != ENOTSUP) {
+    ck_assert_int_eq(error, 0);
+    unsigned count = fill_blocks(64, GC__KIND_SCANNED, 1024), kept = 0;
+    for (unsigned i = 0; i < count; i++) {
+      memset(cells[i], 0x5a, 1024);
+      if (i % 64 == 7) cells[kept++] = cells[i];
+    }
+    move_out_and_back();
+    heap_fixture_trace(&fixture, cells, kept);
+    heap_fixture_sweep(&fixture);
+    ck_assert_uint_eq(count_listed(GC__KIND_SCANNED, 1024), 64);
+    size_t returned_bytes = heap->returned_bytes;
+    for (int i = 0; i < 128; i++) heap_fixture_take(&fixture, 0, GC__KIND_LEAF, 4096);
+    gc__swap_verify(heap);
+    ck_assert_uint_eq(heap->returned_bytes, returned_bytes);
+    for (unsigned i = 0; i < 64 * 63; i++) heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, 1024); /* which are zero */
+    for (unsigned i = 0; i < kept; i++) ck_assert(((char *)cells[i])[0] == 0x5a && ((char *)cells[i])[1023] == 0x5a);
+    gc__swap_verify(heap);
+    heap_fixture_verify(&fixture);
+  }
+  heap_fixture_close(&fixture);
+}
+END_TEST
+
+UNIT_MAIN("heap/sweep", mapped_pages_are_not_punched, pages_of_free_cells_are_punched, empty_blocks_return_to_the_pages,
+          blocks_are_filed_by_their_live_cells, sweeping_goes_on_in_small_steps, allocation_finds_what_is_free,
+          memory_moves_between_classes, an_owned_block_is_not_swept, large_objects_are_swept_at_once,
+          large_root_objects_stay, blocks_are_retired_above_a_quarter, blocks_of_leaves_are_closed,
+          blocks_with_pending_cells_stay_open, dense_blocks_are_used_when_memory_is_short,
+          minor_collections_sweep_young_large_objects)

@@ -24,6 +24,9 @@ static volatile unsigned loader_gate;
  * collections, though not more often than this. Reading takes 45 us, a collection of a small heap 5. */
 #define LIMIT_READ_NS UINT64_C(100000000)
 
+/* What is on its way to the swap file lies in the page cache as well until the disk has it, in stops of so much. */
+#define ON_THE_WAY_BYTES (GC__SWAP_STOP_UNITS * GC__CHUNK_BYTES)
+
 /* 5 % stay free for what the library does not see. */
 static void update_limit(struct gc__collector *collector) {
   size_t limit = collector->wanted_limit_bytes;
@@ -39,6 +42,7 @@ static void update_limit(struct gc__collector *collector) {
     limit = gc__os_memory_limit_bytes();
     limit = limit > rest ? limit - rest : 0;
     limit -= limit / 20;
+    if (collector->heap.swap.is_on) limit -= limit / 4 < ON_THE_WAY_BYTES ? limit / 4 : ON_THE_WAY_BYTES;
   }
   gc__word_poke(&collector->budget->limit_bytes, limit);
 }

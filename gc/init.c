@@ -152,6 +152,7 @@ static int start(const struct gc_options *options) {
   else if (settings->check_barriers)
     gc__report("TREFOIL_CHECK=barriers: only for programs that run with tracking barrier; nothing is checked");
   if (settings->stress_allocation) runtime->collector.heap.hand_out_bytes = 1;
+  gc__lock_open(&runtime->layer_lock, GC__RANK_LAYER);
   runtime->process_id = gc__os_process_id();
   gc__flag_set(&runtime->is_running, 1);
   return 0;

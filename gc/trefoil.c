@@ -66,6 +66,7 @@
 #include "weak.c"
 #include "finalizer.c"
 #include "pool.c"
+#include "layer.c"
 #include "collect.c"
 #include "threads.c"
 #include "events.c"

@@ -51,10 +51,11 @@ struct gc__collector {
   void *inspected;                                 /* what those of the first and last keep between stops */
   unsigned growth_percent;
   unsigned processors;
-  size_t wanted_limit_bytes;   /* as the options say; 0: the system's */
-  uint64_t limit_read_ns;      /* when the system was asked last */
-  volatile size_t number;      /* of collections so far */
-  volatile size_t number_full; /* of full ones so far */
+  size_t expected_bytes;              /* of objects: until there are as many no full collection is due */
+  volatile size_t wanted_limit_bytes; /* as the options say; 0: the system's */
+  uint64_t limit_read_ns;             /* when the system was asked last */
+  volatile size_t number;             /* of collections so far */
+  volatile size_t number_full;        /* of full ones so far */
   struct gc__collection last;
   struct gc__nursery nursery;       /* of modes that have one */
   uint64_t objects_marked, mark_ns; /* in all */
@@ -90,6 +91,12 @@ static inline size_t gc__collector_number(const struct gc__collector *collector,
 /* Collects, unless another thread finished such a collection since its number was read; made says what was done. False:
  * there was no memory to begin with; nothing happened. The calling thread is attached and in no section. */
 bool gc__collector_run(struct gc__collector *collector, bool is_full, size_t number, struct gc__collection *made);
+
+/* Changes expected_bytes, and what may be allocated before the next collection with it. World running, no lock. */
+void gc__collector_expect(struct gc__collector *collector, size_t bytes);
+
+/* How much old objects may grow by before a full collection: collect/pacing.h, and what the program expects. */
+size_t gc__collector_allowance(const struct gc__collector *collector, unsigned threads, size_t room_bytes);
 
 /* Steps that modes are made of. World stopped, roots gathered. */
 void gc__collector_trace_all(struct gc__collector *collector);

@@ -111,8 +111,8 @@ static GC__INLINE size_t gc__counting_cell(const struct gc__counting *counting, 
 static GC__INLINE size_t gc__counting_resolve(const struct gc__counting *counting, size_t word) {
   size_t granule = gc__counting_cell(counting, word);
   if (granule == GC__NO_OBJECT || !gc__heap_is_given(counting->heap, granule)) return GC__NO_OBJECT;
-  if (!counting->interior_in_heap && word - counting->heap->space.base != granule * GC__GRANULE_BYTES)
-    return GC__NO_OBJECT;
+  const struct gc__space *space = &counting->heap->space;
+  if (!counting->interior_in_heap && !gc__space_is_start(space, word - space->base, granule)) return GC__NO_OBJECT;
   return granule;
 }
 

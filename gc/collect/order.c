@@ -82,7 +82,7 @@ static size_t target_of_word(const struct search *search, size_t word) {
   if (offset >= heap->space.span_bytes) return SIZE_MAX;
   size_t granule = gc__space_granule_of(&heap->space, offset);
   if (granule == SIZE_MAX || !gc__heap_is_given(heap, granule)) return SIZE_MAX;
-  if (!search->order->interior_in_heap && offset != granule * GC__GRANULE_BYTES) return SIZE_MAX;
+  if (!search->order->interior_in_heap && !gc__space_is_start(&heap->space, offset, granule)) return SIZE_MAX;
   return search->order->is_reached(search->order->context, granule) ? SIZE_MAX : granule;
 }
 

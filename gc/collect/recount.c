@@ -127,7 +127,7 @@ struct words {
 };
 
 static void recount_word(struct gc__counting *counting, size_t *shadow, size_t value, size_t target) {
-  bool is_start = value - counting->heap->space.base == target * GC__GRANULE_BYTES;
+  bool is_start = gc__space_is_start(&counting->heap->space, value - counting->heap->space.base, target);
   size_t offset = (uintptr_t)shadow - (uintptr_t)counting->heap->counts.shadow.start;
   if (*shadow) *shadow = 0;
   if (!gc__heap_declares(counting->heap, offset)) return;

@@ -103,7 +103,7 @@ static size_t target_of(const struct gc__collector *collector, size_t word) {
   if (offset >= space->span_bytes) return SIZE_MAX;
   size_t granule = gc__space_granule_of(space, offset);
   if (granule == SIZE_MAX || !gc__heap_is_given(&collector->heap, granule)) return SIZE_MAX;
-  bool is_inside = offset != granule * GC__GRANULE_BYTES;
+  bool is_inside = !gc__space_is_start(space, offset, granule);
   return is_inside && !collector->crew.trace.interior_in_heap ? SIZE_MAX : granule;
 }
 

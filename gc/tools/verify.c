@@ -125,7 +125,7 @@ READS_ANYTHING static void verify_words(const struct gc__collector *collector, s
     if (offset >= space->span_bytes || !gc__heap_declares(heap, (uintptr_t)word - space->base)) continue;
     size_t target = gc__space_granule_of(space, offset);
     if (target == SIZE_MAX || space->live[target] == heap->epoch || !gc__heap_is_given(heap, target)) continue;
-    if (!collector->crew.trace.interior_in_heap && offset != target * GC__GRANULE_BYTES) continue;
+    if (!collector->crew.trace.interior_in_heap && !gc__space_is_start(space, offset, target)) continue;
     gc__verify(false, "gen.closed");
   }
 }

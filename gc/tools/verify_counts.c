@@ -58,7 +58,7 @@ static void see_word(struct counts_check *check, size_t value, bool is_live, siz
   } else if (is_live && !has_cards(check)) {
     size_t target = gc__counting_cell(counting, memory);
     if (target == GC__NO_OBJECT || !gc__count_is_live(byte_at(check, target))) return;
-    bool is_start = memory - counting->heap->space.base == target * GC__GRANULE_BYTES;
+    bool is_start = gc__space_is_start(&counting->heap->space, memory - counting->heap->space.base, target);
     bool is_stuck = (byte_at(check, target) & GC__COUNT_MASK) == GC__COUNT_STUCK; /* the shadow had no memory */
     gc__verify(is_stuck || !is_declared || (!counting->interior_in_heap && !is_start), "count.sync");
   }

@@ -203,6 +203,10 @@ void gc_expect(size_t bytes) {
   if (self) gc__collector_expect(&gc__runtime.collector, bytes);
 }
 
+void gc_thrift(unsigned percent) {
+  if (gc__attach()) gc__collector_save(&gc__runtime.collector, percent);
+}
+
 /* ---- Collections ---- */
 
 /* A stop waits for the section to end, so that none begins while fn runs; the lock is for other threads. */

@@ -61,9 +61,18 @@ void gc__collector_expect(struct gc__collector *collector, size_t bytes) {
   gc__lock_give(&collector->lock);
 }
 
+void gc__collector_save(struct gc__collector *collector, unsigned thrift_percent) {
+  gc__lock_take(&collector->lock);
+  collector->thrift_percent = collector->nursery.thrift_percent = thrift_percent;
+  collector->nursery.bytes = 0; /* chosen anew */
+  if (collector->number == 0) update_allowance(collector);
+  gc__lock_give(&collector->lock);
+}
+
 size_t gc__collector_allowance(const struct gc__collector *collector, unsigned threads, size_t room_bytes) {
   size_t live = collector->last.live_bytes, expected = collector->expected_bytes;
   size_t bytes = gc__pacing_allowance(live, collector->growth_percent, threads, room_bytes);
+  if (collector->thrift_percent && !collector->growth_percent) bytes = bytes / 100 * collector->thrift_percent;
   size_t wanted = expected > live ? expected - live : 0;
   if (wanted > room_bytes) wanted = room_bytes;
   return bytes < wanted ? wanted : bytes;

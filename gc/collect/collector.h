@@ -50,6 +50,7 @@ struct gc__collector {
   void (*inspect_ended)(struct gc__collector *);   /* called after that if there was a collection, or NULL */
   void *inspected;                                 /* what those of the first and last keep between stops */
   unsigned growth_percent;
+  unsigned thrift_percent; /* of what the heap may grow by otherwise, if not 0 */
   unsigned processors;
   size_t expected_bytes;              /* of objects: until there are as many no full collection is due */
   volatile size_t wanted_limit_bytes; /* as the options say; 0: the system's */
@@ -94,6 +95,9 @@ bool gc__collector_run(struct gc__collector *collector, bool is_full, size_t num
 
 /* Changes expected_bytes, and what may be allocated before the next collection with it. World running, no lock. */
 void gc__collector_expect(struct gc__collector *collector, size_t bytes);
+
+/* Changes thrift_percent; likewise. */
+void gc__collector_save(struct gc__collector *collector, unsigned thrift_percent);
 
 /* How much old objects may grow by before a full collection: collect/pacing.h, and what the program expects. */
 size_t gc__collector_allowance(const struct gc__collector *collector, unsigned threads, size_t room_bytes);

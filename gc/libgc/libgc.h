@@ -45,6 +45,9 @@ void gc__libgc_settle(void);
 /* Makes GC_oom_fn the library's out-of-memory handler. */
 void gc__libgc_open_oom(void);
 
+/* The heap may grow as GC_free_space_divisor says. */
+void gc__libgc_apply_divisor(void);
+
 /* The function of each stop that names roots. */
 void gc__libgc_push_roots(struct gc_root_sink *sink, void *unused);
 

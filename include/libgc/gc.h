@@ -9,8 +9,8 @@
  *  - GC_debug_ functions are the plain ones: there is no header in front of an object, and GC_base of what they gave is
  *    that itself.
  *  - Wrong frees end the program with a line that names the address.
- *  - What has to do with incremental collection, time limits, frequencies and divisors is noted and changes nothing:
- *    TREFOIL_MODE and its relatives decide.
+ *  - What has to do with incremental collection, time limits and frequencies is noted and changes nothing: TREFOIL_MODE
+ *    and its relatives decide. A larger GC_free_space_divisor means less memory and more collections, as it did.
  *  - Functions below "Not supported" say so on standard error when they are called, and fail.
  */
 #ifndef GC_H
@@ -51,6 +51,7 @@ extern "C" {
 typedef void *GC_PTR;
 typedef unsigned long GC_word;
 typedef long GC_signed_word;
+typedef size_t GC_uintptr_t;
 
 #define GC_SUCCESS       0
 #define GC_DUPLICATE     1
@@ -149,6 +150,8 @@ typedef int (*GC_has_static_roots_func)(const char *, void *, size_t);
 typedef GC_word GC_hidden_pointer;
 #define GC_HIDE_POINTER(p)   (~(GC_hidden_pointer)(p))
 #define GC_REVEAL_POINTER(p) ((void *)GC_HIDE_POINTER(p))
+#define GC_HIDE_NZ_POINTER(p)   ((GC_hidden_pointer)(-(GC_signed_word)(p))) /* NULL stays 0 */
+#define GC_REVEAL_NZ_POINTER(p) ((void *)GC_HIDE_NZ_POINTER(p))
 #define HIDE_POINTER(p)      GC_HIDE_POINTER(p)
 #define REVEAL_POINTER(p)    GC_REVEAL_POINTER(p)
 #if defined(__GNUC__)

@@ -11,6 +11,14 @@
 
 #include "gc.h"
 
+#define GC_NS_QUALIFY(T) T /* no namespace */
+#define GC_ATTR_EXPLICIT explicit
+#define GC_NOEXCEPT      noexcept
+#define GC_OP_NEW_OOM_CHECK(p)                                                                                         \
+  do {                                                                                                                 \
+    if (!(p)) throw std::bad_alloc();                                                                                  \
+  } while (0)
+
 enum GCPlacement { UseGC, GC = UseGC, NoGC, PointerFreeGC };
 typedef void (*GCCleanUpFunc)(void *object, void *data);
 

@@ -100,6 +100,10 @@ GC_PUBLIC void gc_limit(size_t bytes);
 /* The program expects to use so much: until objects take as much, no full collection is due. 0: nothing special. */
 GC_PUBLIC void gc_expect(size_t bytes);
 
+/* Memory for time: the heap may grow by this share of what it may otherwise between two full collections, and as much
+ * less is allocated between minor ones; gc_options.growth_percent and nursery_bytes win. 0 or 100: as otherwise. */
+GC_PUBLIC void gc_thrift(unsigned percent);
+
 /* ---- Collections -------------------------------------------------------------------------------------------- */
 
 /* fn(argument), while no collection begins or ends, no link is cleared, and no other thread is inside gc_locked. It may

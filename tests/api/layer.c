@@ -526,6 +526,25 @@ START_TEST(a_limit_is_set_later) {
 }
 END_TEST
 
+static uint64_t collections_of_churn(void) {
+  uint64_t before = collections();
+  for (unsigned i = 0; i < 200000; i++) gc_keep(gc_alloc(400));
+  return collections() - before;
+}
+
+START_TEST(thrift_means_more_collections) {
+  if (getenv("TREFOIL_STRESS")) SKIP_TEST("collects at every allocation");
+  uint64_t before = collections_of_churn();
+  gc_thrift(20);
+  gc_collect(GC_COLLECT_FULL);
+  uint64_t thrifty = collections_of_churn();
+  ck_assert_uint_gt(thrifty, 2 * before);
+  gc_thrift(0);
+  gc_collect(GC_COLLECT_FULL);
+  if (gc_mode() == GC_MARK_SWEEP) ck_assert_uint_le(collections_of_churn(), before + 2);
+}
+END_TEST
+
 START_TEST(what_is_expected_is_not_collected_for) {
   if (getenv("TREFOIL_STRESS")) SKIP_TEST("collects at every allocation");
   gc_expect((size_t)256 << 20);
@@ -554,6 +573,7 @@ int main(void) {
   tcase_add_test(tests, no_collection_while_locked);
   tcase_add_test(tests, an_excluded_mode_is_replaced);
   tcase_add_test(tests, a_limit_is_set_later);
+  tcase_add_test(tests, thrift_means_more_collections);
   tcase_add_test(tests, what_is_expected_is_not_collected_for);
   return suite_end();
 }

@@ -20,13 +20,15 @@
         (< (hash-fold (lambda (k v n) (+ n 1)) 0 values-table) 2000))
 
 (define guardian (make-guardian))
-(for-each (lambda (i) (guardian (list 'guarded i))) (iota 1000))
+;; Held, or the symbol would go with the last list, and the one that is read below would be another.
+(define tag 'guarded)
+(for-each (lambda (i) (guardian (list tag i))) (iota 1000))
 (define held (list 'held))
 (guardian held)
 (gc) (gc) (gc)
 (define found (let loop ((found '())) (let ((x (guardian))) (if x (loop (cons x found)) found))))
 (format #t "guardian: most: ~a, whole: ~a, held: ~a~%" (> (length found) 900)
-        (every (lambda (x) (match x (('guarded (? number?)) #t) (_ #f))) found) (memq held found))
+        (every (lambda (x) (match x (((? (lambda (t) (eq? t tag))) (? number?)) #t) (_ #f))) found) (memq held found))
 
 (define (sum n) (let loop ((i 0) (l '())) (if (= i n) (apply + l) (loop (+ i 1) (cons i (if (> (length l) 50) '() l))))))
 (define threads (map (lambda (t) (call-with-new-thread (lambda () (let loop ((k 0) (s 0)) (if (= k 300) s (loop (+ k 1) (+ s (sum 200)))))))) (iota 4)))

@@ -6,7 +6,6 @@
 #include "libgc/libgc.h"
 #include "os/report.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define EXPORT __attribute__((visibility("default")))
@@ -14,6 +13,7 @@
 #define KINDS_MOST       256u
 #define BITMAP_WORDS     62u
 #define TYPED_WORDS_MOST 4096u
+#define BITMAPS_MOST     4096u
 #define LIST_BYTES       4096u
 
 EXPORT const size_t GC_debug_header_size = 0;
@@ -186,33 +186,32 @@ EXPORT void GC_register_describe_type_fn(int kind, GC_describe_type_fn fn) {
 
 /* ---- Typed objects ---- */
 
-/* Descriptors of long objects: bitmaps, each behind the number of its words, in objects that stay. */
+/* Of the descriptors of long objects, in objects that stay. Written once each, under the lock, before anybody has the
+ * number. */
 static struct bitmap {
   size_t words;
   GC_word bits[];
-} * *bitmaps;
+} * bitmaps[BITMAPS_MOST];
 static size_t bitmap_count;
 
 static bool bit_at(const GC_word *bits, size_t i) {
   return bits[i / GC_WORDSZ] >> i % GC_WORDSZ & 1;
 }
 
+/* Without room for another one, or memory, all words up to the last that it declares are scanned. */
 static GC_descr keep_bitmap(const GC_word *bits, size_t words) {
   size_t bytes = (words + GC_WORDSZ - 1) / GC_WORDSZ * sizeof(GC_word);
   struct bitmap *bitmap = GC_malloc_atomic_uncollectable(sizeof *bitmap + bytes);
-  struct bitmap **more = GC_malloc_uncollectable((bitmap_count + 1) * sizeof *more), **before;
-  GC_descr descriptor = 0;
-  if (!bitmap || !more) gc__misuse("GC_make_descriptor: out of memory");
+  GC_descr descriptor = words * sizeof(GC_word) | GC_DS_LENGTH;
+  if (!bitmap) return descriptor;
   bitmap->words = words;
   memcpy(bitmap->bits, bits, bytes);
   pthread_mutex_lock(&kinds_lock);
-  memcpy(more, bitmaps, bitmap_count * sizeof *more); /* readers may hold the old one */
-  more[bitmap_count] = bitmap;
-  before = bitmaps;
-  bitmaps = more;
-  descriptor = (GC_descr)bitmap_count++ << GC_DS_TAG_BITS | GC_DS_PER_OBJECT;
+  if (bitmap_count < BITMAPS_MOST) {
+    bitmaps[bitmap_count] = bitmap;
+    descriptor = (GC_descr)bitmap_count++ << GC_DS_TAG_BITS | GC_DS_PER_OBJECT;
+  }
   pthread_mutex_unlock(&kinds_lock);
-  (void)before;
   return descriptor;
 }
 

@@ -171,7 +171,7 @@ int gc_link_move(void **slot, void **to) {
   else if (!gc__links_reserve(heap)) error = ENOMEM;
   else {
     size_t granule = gc__tie_at(ties, number)->granule;
-    bool is_long = gc__tie_at(ties, number)->other;
+    bool is_long = gc__link_is_long(gc__tie_at(ties, number));
     gc__links_drop(ties, number);
     gc__links_add(ties, (size_t)to, granule, holder_of(to), is_long);
   }
@@ -183,7 +183,7 @@ bool gc_link_is(void **slot, enum gc_link_life life) {
   if (!self) return false;
   struct gc__ties *ties = begin_links(self);
   uint32_t number = gc__links_find(ties, (size_t)slot);
-  bool is_there = number && gc__tie_at(ties, number)->other == (size_t)(life == GC_LINK_LONG);
+  bool is_there = number && gc__link_is_long(gc__tie_at(ties, number)) == (life == GC_LINK_LONG);
   end_links(self, 0);
   return is_there;
 }

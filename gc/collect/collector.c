@@ -69,10 +69,20 @@ void gc__collector_save(struct gc__collector *collector, unsigned thrift_percent
   gc__lock_give(&collector->lock);
 }
 
+/* Saving means not to take memory: a quarter of what the heap has already may be used, so that what objects leave
+ * behind in half-empty blocks does not make it grow. */
+static size_t thrifty_bytes(const struct gc__collector *collector, size_t bytes) {
+  size_t live = collector->last.live_bytes, table_bytes = gc__space_table_bytes(&collector->heap.space);
+  size_t used = gc__word_peek(&collector->budget->used_bytes), taken = live + table_bytes;
+  size_t idle = used > taken ? (used - taken) / 4 : 0, thrifty = bytes / 100 * collector->thrift_percent;
+  if (thrifty > idle) return thrifty;
+  return idle < bytes ? idle : bytes;
+}
+
 size_t gc__collector_allowance(const struct gc__collector *collector, unsigned threads, size_t room_bytes) {
   size_t live = collector->last.live_bytes, expected = collector->expected_bytes;
   size_t bytes = gc__pacing_allowance(live, collector->growth_percent, threads, room_bytes);
-  if (collector->thrift_percent && !collector->growth_percent) bytes = bytes / 100 * collector->thrift_percent;
+  if (collector->thrift_percent && !collector->growth_percent) bytes = thrifty_bytes(collector, bytes);
   size_t wanted = expected > live ? expected - live : 0;
   if (wanted > room_bytes) wanted = room_bytes;
   return bytes < wanted ? wanted : bytes;

@@ -92,6 +92,16 @@ static uint32_t *head_of(const struct gc__ties *ties, size_t granule) {
   return &ties->heads[granule >> GC__TIE_CARD_LOG2];
 }
 
+/* [ties.before]; 0: it is the first. */
+static bool knows_before(const struct gc__tie *tie) {
+  return tie->kind == GC__TIE_LINK || tie->kind == GC__TIE_HOLDER;
+}
+
+static void note_before(struct gc__ties *ties, uint32_t number, uint32_t before) {
+  struct gc__tie *tie = gc__tie_at(ties, number);
+  if (number && knows_before(tie)) tie->other = (size_t)before << 32 | (uint32_t)tie->other;
+}
+
 void gc__tie_hang(struct gc__ties *ties, uint32_t number, size_t granule) {
   struct gc__tie *tie = gc__tie_at(ties, number);
   volatile size_t *bits = (volatile size_t *)&ties->bits[granule / 64];
@@ -99,6 +109,8 @@ void gc__tie_hang(struct gc__ties *ties, uint32_t number, size_t granule) {
   tie->granule = granule;
   tie->next = *head_of(ties, granule);
   *head_of(ties, granule) = number;
+  note_before(ties, number, 0);
+  note_before(ties, tie->next, number);
   gc__word_poke(bits, gc__word_peek(bits) | (size_t)1 << granule % 64);
   gc__page_set_add(&ties->pages, granule);
   if (tie->is_listed) return;
@@ -107,9 +119,14 @@ void gc__tie_hang(struct gc__ties *ties, uint32_t number, size_t granule) {
 }
 
 void gc__tie_unhang(struct gc__ties *ties, uint32_t number) {
-  uint32_t *at = head_of(ties, gc__tie_at(ties, number)->granule);
-  while (*at != number) at = &gc__tie_at(ties, *at)->next;
-  *at = gc__tie_at(ties, number)->next;
+  const struct gc__tie *tie = gc__tie_at(ties, number);
+  uint32_t *head = head_of(ties, tie->granule), before = 0;
+  if (knows_before(tie)) before = (uint32_t)(tie->other >> 32);
+  else
+    for (uint32_t at = *head; at != number; at = gc__tie_at(ties, at)->next) before = at;
+  if (before) gc__tie_at(ties, before)->next = tie->next;
+  else *head = tie->next;
+  note_before(ties, tie->next, before);
 }
 
 static bool is_leader(const struct gc__tie *tie) {
@@ -308,7 +325,7 @@ void gc__ties_clear_links(struct gc__heap *heap, size_t granule) {
   for (uint32_t number = gc__ties_first(ties, granule), next; number; number = next) {
     const struct gc__tie *tie = gc__tie_at(ties, number);
     next = gc__ties_next(ties, number);
-    bool is_short = tie->kind == GC__TIE_LINK && !tie->other;
+    bool is_short = tie->kind == GC__TIE_LINK && !gc__link_is_long(tie);
     if (!is_short) continue;
     if (next && next == tie->link) next = gc__ties_next(ties, next); /* an object with a link to itself */
     clear_link(ties, number);

@@ -12,7 +12,8 @@
  *
  * [ties.links] A link is a word of the program, anywhere in memory, that is cleared when an object is gone. Links are
  * found by the addresses of their words in an open hash table of their ties' numbers, at most half full. One whose word
- * lies in an object has a second tie there: it ends with that object.
+ * lies in an object has a second tie there: it ends with that object. [ties.before] Programs have thousands of links to
+ * one object: ties of both kinds know the one before them in its list, in the upper half of other.
  *
  * All of it changes under its lock, in a section ([heap.nostop]), or with the world stopped. Tables for the heap are
  * committed when there is a first tie; adding fails cleanly where there is no memory for them or for the record.
@@ -35,7 +36,7 @@ enum gc__tie_kind {
   GC__TIE_QUEUED,    /* the same, to be run; other 0: cancelled; link: the next one; holds its object */
   GC__TIE_RUNNING,   /* the same, while it runs; hangs nowhere */
   GC__TIE_LINK,      /* object: what is referred to; value: the address of a word of the program that is cleared when it
-                        is gone; other: 1 if it is a long one; link: the tie below, or 0 */
+                        is gone; other: 1 if it is a long one, and [ties.before]; link: the tie below, or 0 */
   GC__TIE_HOLDER,    /* object: the one that the word lies in; link: the tie above */
   GC__TIE_RETIRED    /* holds words that count until the next stop; hangs nowhere; link: the next one */
 };
@@ -144,6 +145,10 @@ bool gc__links_reserve(struct gc__heap *heap);
 
 /* Room was reserved. holder: where the object begins that the word lies in; SIZE_MAX: in none. */
 void gc__links_add(struct gc__ties *ties, size_t slot, size_t granule, size_t holder, bool is_long);
+
+static inline bool gc__link_is_long(const struct gc__tie *tie) {
+  return (uint32_t)tie->other != 0;
+}
 
 /* Ends it; the word stays as it is. */
 void gc__links_drop(struct gc__ties *ties, uint32_t number);

@@ -69,12 +69,12 @@ void gc__collector_save(struct gc__collector *collector, unsigned thrift_percent
   gc__lock_give(&collector->lock);
 }
 
-/* Saving means not to take memory: a quarter of what the heap has already may be used, so that what objects leave
+/* Saving means not to take memory: a third of what the heap has already may be used, so that what objects leave
  * behind in half-empty blocks does not make it grow. */
 static size_t thrifty_bytes(const struct gc__collector *collector, size_t bytes) {
   size_t live = collector->last.live_bytes, table_bytes = gc__space_table_bytes(&collector->heap.space);
   size_t used = gc__word_peek(&collector->budget->used_bytes), taken = live + table_bytes;
-  size_t idle = used > taken ? (used - taken) / 4 : 0, thrifty = bytes / 100 * collector->thrift_percent;
+  size_t idle = used > taken ? (used - taken) / 3 : 0, thrifty = bytes / 100 * collector->thrift_percent;
   if (thrifty > idle) return thrifty;
   return idle < bytes ? idle : bytes;
 }

@@ -377,6 +377,34 @@ START_TEST(threads_created_and_registered) {
 }
 END_TEST
 
+static void *return_text(void *argument) {
+  char *text = GC_STRDUP(argument);
+  if (*text == 'e') GC_pthread_exit(text);
+  return text;
+}
+
+START_TEST(results_stay_until_threads_are_joined) {
+  GC_INIT();
+  pthread_t threads[40];
+  void *result;
+  for (unsigned round = 0; round < 5; round++) {
+    for (unsigned i = 0; i < 40; i++)
+      ck_assert_int_eq(GC_pthread_create(&threads[i], NULL, return_text, i % 2 ? "exit" : "return"), 0);
+    usleep(20000);
+    collect(2);
+    for (unsigned i = 0; i < 100000; i++) memset(GC_MALLOC_ATOMIC(16), 'x', 16);
+    for (unsigned i = 0; i < 40; i++) {
+      if (i % 8 == 7) {
+        ck_assert_int_eq(GC_pthread_detach(threads[i]), 0);
+        continue;
+      }
+      ck_assert_int_eq(GC_pthread_join(threads[i], &result), 0);
+      ck_assert_str_eq(result, i % 2 ? "exit" : "return");
+    }
+  }
+}
+END_TEST
+
 static void *active(void *argument) {
   return strcmp(argument, "blocked") ? NULL : GC_STRDUP("active");
 }
@@ -416,6 +444,7 @@ static void add_cases(TCase *tests) {
   tcase_add_test(tests, values_at_the_beginning);
   tcase_add_test(tests, out_of_memory_may_leave_by_longjmp);
   tcase_add_test(tests, threads_created_and_registered);
+  tcase_add_test(tests, results_stay_until_threads_are_joined);
   tcase_add_test(tests, blocking_and_locking);
 }
 

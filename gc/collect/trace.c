@@ -305,10 +305,28 @@ static GC__NOINLINE size_t slice_granules(struct gc__marker *marker, size_t ref,
 
 /* ---- Typed objects ---- */
 
+/* The marker that calls a layer's function in this thread. */
+static _Thread_local struct gc__marker *calling __attribute__((tls_model("initial-exec")));
+
+void gc__trace_call(struct gc__marker *marker, const struct gc__layout *layout, size_t granule) {
+  size_t bytes = gc__space_place(&marker->space, granule * GC__GRANULE_BYTES).bytes;
+  calling = marker;
+  ((gc__mark_fn *)layout->procedure)(gc__space_address(&marker->space, granule), bytes, layout->data);
+  calling = NULL;
+}
+
+void gc__trace_keep(size_t word) {
+  if (calling) gc__trace_add(calling, word);
+}
+
 /* The words of [start, end) in an object, by offsets, that its layout declares. */
 SCANS_ANYTHING static void scan_declared(struct gc__marker *marker, size_t granule, size_t start, size_t end) {
   const struct gc__layout *layout = gc__layout_of(marker->trace->heap, granule);
   const char *object = gc__space_address(&marker->space, granule);
+  if (layout && layout->procedure) {
+    if (start == 0) gc__trace_call(marker, layout, granule);
+    return;
+  }
   struct view view = open_view(marker);
   if (!layout) {
     for (size_t at = start; at < end; at += sizeof(size_t))
@@ -466,7 +484,10 @@ SCANS_ANYTHING static void scan_open(struct gc__marker *marker, struct gc__range
       count++;
     }
   if (gc__entry_kind(gc__entry_at(space, first / GC__BLOCK_GRANULES)) == GC__KIND_TYPED) {
-    for (size_t i = 0; i < count; i++) scan_declared(marker, first + cells[i], 0, words * sizeof(size_t));
+    for (size_t i = 0; i < count; i++) {
+      const struct gc__layout *layout = gc__layout_of(marker->trace->heap, first + cells[i]);
+      if (!layout || !layout->procedure) scan_declared(marker, first + cells[i], 0, words * sizeof(size_t));
+    }
     return;
   }
   struct view view = open_view(marker);

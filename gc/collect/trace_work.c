@@ -69,9 +69,24 @@ static void add_root_cell(struct gc__marker *marker, size_t granule) {
     gc__trace_add(marker, (size_t)gc__space_address(&marker->space, granule));
 }
 
+static void call_cell(struct gc__marker *marker, size_t granule) {
+  const struct gc__layout *layout = gc__layout_of(marker->trace->heap, granule);
+  bool is_old = gc__byte_peek(&marker->space.live[granule]) == marker->epoch;
+  if (is_old && layout && layout->procedure) gc__trace_call(marker, layout, granule);
+}
+
+static void call_old_procedures(struct gc__marker *marker) {
+  const struct gc__heap *heap = marker->trace->heap;
+  for (uint32_t block = heap->procedure_blocks; block != GC__NONE; block = heap->space.blocks[block].root_next)
+    gc__trace_each_cell(marker, block, call_cell);
+  uint32_t first = heap->has_large_procedures ? heap->large : GC__NONE;
+  for (; first != GC__NONE; first = heap->space.runs[first].next) call_cell(marker, (size_t)first * GC__PAGE_GRANULES);
+}
+
 /* Young ones are in blocks of the coming stop's stamp, and first in the list of large ones. */
 void gc__trace_root_objects(struct gc__marker *marker) {
   struct gc__heap *heap = marker->trace->heap;
+  if (marker->is_minor) call_old_procedures(marker);
   for (uint32_t block = heap->root_blocks; block != GC__NONE; block = heap->space.blocks[block].root_next)
     if (!marker->is_minor || gc__entry_at(&heap->space, block).stamp == heap->stamp)
       gc__trace_each_cell(marker, block, add_root_cell);

@@ -41,6 +41,7 @@ bool gc__heap_open(struct gc__heap *heap, struct gc__budget *budget, size_t rese
                             .stamp = 1,
                             .hand_out_bytes = HAND_OUT_BYTES,
                             .root_blocks = GC__NONE,
+                            .procedure_blocks = GC__NONE,
                             .large = GC__NONE,
                             .tier_bytes = {SIZE_MAX, SIZE_MAX, SIZE_MAX},
                             .root_large = GC__NONE,

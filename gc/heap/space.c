@@ -69,7 +69,7 @@ static bool reserve_tables(struct gc__space *space, size_t reserve_bytes) {
 }
 
 static bool open_with(struct gc__space *space, struct gc__budget *budget, size_t reserve_bytes) {
-  *space = (struct gc__space){.budget = budget, .reserved_bytes = reserve_bytes};
+  *space = (struct gc__space){.budget = budget, .reserved_bytes = reserve_bytes, .displacements = 1};
   void *base = gc__os_reserve(reserve_bytes, GC__HUGE_PAGE_BYTES);
   if (!base) return false;
   space->base = (uintptr_t)base;

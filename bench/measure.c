@@ -221,27 +221,28 @@ bool bench_report_write(FILE *out) {
   return fflush(out) == 0 && !ferror(out);
 }
 
-uint64_t bench_resident_bytes(void) {
-  char text[128];
-  int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-  if (file < 0) bench_fail("cannot read /proc/self/statm");
-  ssize_t length = read(file, text, sizeof text - 1);
+/* A file of /proc, as far as there is room. */
+static void read_own(const char *path, char *text, size_t room) {
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) bench_fail("cannot read %s", path);
+  ssize_t length = read(file, text, room - 1);
   close(file);
   text[length < 0 ? 0 : length] = '\0';
+}
+
+uint64_t bench_resident_bytes(void) {
+  char text[128];
   unsigned long resident_pages = 0;
+  read_own("/proc/self/statm", text, sizeof text);
   if (sscanf(text, "%*u %lu", &resident_pages) != 1) bench_fail("/proc/self/statm has no second number");
   return (uint64_t)resident_pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 uint64_t bench_peak_bytes(void) {
   char text[4096];
-  int file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-  if (file < 0) bench_fail("cannot read /proc/self/status");
-  ssize_t length = read(file, text, sizeof text - 1);
-  close(file);
-  text[length < 0 ? 0 : length] = '\0';
-  const char *line = strstr(text, "VmHWM:");
   unsigned long kib = 0;
+  read_own("/proc/self/status", text, sizeof text);
+  const char *line = strstr(text, "VmHWM:");
   if (line == NULL || sscanf(line, "VmHWM: %lu", &kib) != 1) bench_fail("/proc/self/status has no peak");
   return (uint64_t)kib * 1024;
 }

@@ -300,7 +300,7 @@ size_t gc__intern(struct gc__thread *self, const struct gc_layout *layout) {
 }
 
 /* A stop between the bump and the note finds a cell of zeros: [layout.words]. */
-static void *allocate_typed(size_t bytes, unsigned layout) {
+void *gc__allocate_typed(size_t bytes, unsigned layout) {
   if (GC__LIKELY(bytes <= GC__SMALL_MAX_BYTES)) {
     void *cell = gc__cursor_bump(gc__local_cursor(&gc__self->local, GC__KIND_TYPED, gc__class_of(bytes)));
     if (GC__LIKELY(cell != NULL)) {
@@ -319,7 +319,7 @@ void *gc_alloc_typed(const struct gc_layout *layout, size_t count) {
   struct gc__thread *self = gc__attach();
   size_t number = self ? gc__intern(self, layout) : SIZE_MAX;
   if (number == SIZE_MAX) return refuse(ENOMEM);
-  return number ? allocate_typed(bytes, (unsigned)number) : gc_alloc(bytes);
+  return number ? gc__allocate_typed(bytes, (unsigned)number) : gc_alloc(bytes);
 }
 
 gc_oom_fn *gc_set_oom_handler(gc_oom_fn *handler) {

@@ -12,6 +12,8 @@ GC__NOINLINE bool gc__collect_now(enum gc_collection kind) {
   struct gc__collection made = {0};
   bool is_full = kind == GC_COLLECT_FULL;
   size_t number = gc__collector_number(collector, is_full);
+  void (*before)(void) = (void (*)(void))gc__word_get(&gc__runtime.before_collection);
+  if (before) before();
   gc__world_note_stack();
   bool done = gc__collector_run(collector, is_full, number, &made);
   if (made.number && gc__runtime.settings.log_collections) gc__log_collection(&made);

@@ -10,7 +10,7 @@
 #include "os/park.h"
 #include "os/thread.h"
 
-#include <trefoil/weak.h>
+#include <trefoil/layer.h>
 
 #include <errno.h>
 
@@ -37,14 +37,35 @@ static struct gc__heap *heap_of_runtime(void) {
 
 /* ---- Setting ---- */
 
-static void replace(struct gc__heap *heap, size_t granule, gc_finalizer *fn, void *data) {
+_Static_assert((int)GC_FINALIZE_ALWAYS == (int)GC__ORDER_ALWAYS && (int)GC_FINALIZE_LEADERS == (int)GC__ORDER_LEADERS,
+               "the orders of the interface are those of ties");
+
+struct finalizer {
+  gc_finalizer *fn;
+  void *data;
+  enum gc__order_kind order;
+};
+
+static struct finalizer replace(struct gc__heap *heap, size_t granule, struct finalizer wanted) {
   struct gc__ties *ties = &heap->ties;
-  uint32_t before = gc__ties_find(ties, granule, GC__TIE_FINALIZER);
-  if (before) gc__ties_end_finalizer(heap, before);
-  if (fn) gc__ties_add_finalizer(heap, granule, (size_t)data, (size_t)fn);
+  struct finalizer before = {0};
+  uint32_t number = gc__ties_find(ties, granule, GC__TIE_FINALIZER);
+  if (number) {
+    before.fn = (gc_finalizer *)gc__tie_at(ties, number)->other;
+    before.data = (void *)gc__tie_at(ties, number)->value;
+    gc__ties_end_finalizer(heap, number);
+  }
+  if (wanted.fn) gc__ties_add_finalizer(heap, granule, (size_t)wanted.data, (size_t)wanted.fn, wanted.order);
+  return before;
 }
 
 int gc_finalizer_set(void *object, gc_finalizer *fn, void *data) {
+  return gc_finalizer_exchange(object, fn, data, GC_FINALIZE_REFERRERS_FIRST, NULL, NULL);
+}
+
+int gc_finalizer_exchange(void *object, gc_finalizer *fn, void *data, enum gc_finalizer_order order,
+                          gc_finalizer **before_fn, void **before_data) {
+  struct finalizer wanted = {fn, data, (enum gc__order_kind)order}, before = {0};
   struct gc__heap *heap = heap_of_runtime();
   struct gc__thread *self = gc__attach();
   int error = EINVAL;
@@ -52,12 +73,14 @@ int gc_finalizer_set(void *object, gc_finalizer *fn, void *data) {
   gc__world_enter(self);
   gc__lock_take(&heap->ties.lock);
   size_t granule = gc__object_start(heap, object);
-  if (granule != SIZE_MAX) error = !fn || gc__ties_reserve(heap, 1) ? 0 : ENOMEM;
-  if (!error) replace(heap, granule, fn, data);
+  if (granule != SIZE_MAX && order <= GC_FINALIZE_ALWAYS) error = !fn || gc__ties_reserve(heap, 1) ? 0 : ENOMEM;
+  if (!error) before = replace(heap, granule, wanted);
   gc__lock_give(&heap->ties.lock);
   gc__world_leave(self);
   gc_keep(object);
   gc_keep(data);
+  if (before_fn) *before_fn = before.fn;
+  if (before_data) *before_data = before.data;
   if (error) errno = error;
   return error;
 }

@@ -234,6 +234,7 @@ static int start(const struct gc_options *options) {
   runtime->collector.heap.guards.freed_percent = settings->options.guard_freed_percent;
   runtime->collector.heap.swap.is_eager = settings->stress_swap;
   if (settings->stress_allocation) runtime->collector.heap.hand_out_bytes = 1;
+  gc__lock_open(&runtime->layer_lock, GC__RANK_LAYER);
   runtime->process_id = gc__os_process_id();
   gc__flag_set(&runtime->is_running, 1);
   return 0;

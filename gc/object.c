@@ -136,6 +136,7 @@ static void *move(struct gc__thread *self, void *object, struct gc__place place,
   unsigned layout = gc__layout_number_of(&gc__runtime.collector.heap, place.granule);
   char *moved = gc__allocate(bytes, alignment_of(place), place.kind, layout);
   if (!moved) return NULL;
+  gc__note_procedure(self, moved);
   memcpy(moved, object, kept);
   gc_written(moved, kept); /* a collection since it was made has made it old */
   if (!gc__move_ties(self, object, moved)) {
@@ -150,7 +151,7 @@ static void *move(struct gc__thread *self, void *object, struct gc__place place,
 /* Typed objects are resized by whole elements. */
 static bool is_right_size(struct gc__place place, size_t bytes) {
   const struct gc__layout *layout = gc__layout_of(&gc__runtime.collector.heap, place.granule);
-  return !layout || bytes % layout->bytes == 0;
+  return !layout || layout->procedure || bytes % layout->bytes == 0;
 }
 
 void *gc_realloc(void *object, size_t bytes) {

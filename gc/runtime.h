@@ -11,6 +11,7 @@
 #include "settings.h"
 #include "tools/barriers.h"
 
+#include <trefoil/layer.h>
 #include <trefoil/stats.h>
 
 struct gc__runtime {
@@ -24,6 +25,10 @@ struct gc__runtime {
   volatile unsigned has_reported_oom;      /* the last request that failed was answered with NULL: allocate.c */
   int process_id;                          /* that started it: a forked child writes no statistics */
   struct gc__world_totals totals_at_reset; /* what gc_stats subtracts */
+  gc_roots_fn *roots_layer;                /* trefoil/layer.h */
+  void *roots_data;
+  struct gc__lock layer_lock;                            /* of gc_locked */
+  volatile size_t before_collection;                     /* a void (*)(void), or 0 */
   volatile size_t grown_bytes_seen, returned_bytes_seen; /* by gc__events_deliver */
 };
 
@@ -61,6 +66,12 @@ bool gc__guarded_was_freed(struct gc__thread *self, const void *object);
 
 /* What hangs on an object that moves. False: no memory for that. */
 bool gc__move_ties(struct gc__thread *self, const void *object, const void *moved);
+
+/* Typed memory of the layout of that number. */
+void *gc__allocate_typed(size_t bytes, unsigned layout);
+
+/* A new object may be one with a procedure: [layout.procedure]. */
+void gc__note_procedure(struct gc__thread *self, const void *object);
 
 /* After a collection, in no section: what it queued will be run, if that is the library's business. */
 void gc__finalizers_notice(void);

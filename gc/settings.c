@@ -195,6 +195,24 @@ static int apply_buffer(struct gc__settings *settings) {
   return 0;
 }
 
+static struct {
+  enum gc_mode mode, instead;
+  const char *reason;
+} excluded;
+
+void gc__settings_exclude(enum gc_mode mode, const char *reason, enum gc_mode instead) {
+  excluded.mode = mode;
+  excluded.reason = reason;
+  excluded.instead = instead;
+}
+
+static void replace_excluded(struct gc_options *options) {
+  if (!excluded.reason || options->mode != excluded.mode) return;
+  options->mode = excluded.instead;
+  gc__report("mode %s cannot serve this program: %s; %s is taken", gc_mode_name(excluded.mode), excluded.reason,
+             gc_mode_name(excluded.instead));
+}
+
 int gc__settings_read(struct gc__settings *settings, const struct gc_options *options) {
   *settings = (struct gc__settings){0};
   int error = read_options(&settings->options, options);
@@ -203,5 +221,6 @@ int gc__settings_read(struct gc__settings *settings, const struct gc_options *op
   error = apply_buffer(settings);
   if (error) return error;
   if (settings->options.mode == GC_MODE_DEFAULT) settings->options.mode = GC_GENERATIONAL;
+  replace_excluded(&settings->options);
   return 0;
 }

@@ -20,6 +20,9 @@ struct gc__settings {
   size_t fail_request;         /* TREFOIL_FAIL_COMMIT, builds with checks: the k-th request for memory fails */
 };
 
+/* trefoil/layer.h: another mode than this is taken in its place. For the next gc__settings_read. */
+void gc__settings_exclude(enum gc_mode mode, const char *reason, enum gc_mode instead);
+
 /* options: NULL for the defaults. 0; EINVAL or ENOTSUP for what the program asked for. Wrong environment values are
  * named on standard error and change nothing. */
 int gc__settings_read(struct gc__settings *settings, const struct gc_options *options);

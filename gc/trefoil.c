@@ -75,6 +75,7 @@
 #include "finalizer.c"
 #include "pool.c"
 #include "protect.c"
+#include "layer.c"
 #include "collect.c"
 #include "swap.c"
 #include "threads.c"

@@ -2,6 +2,7 @@
 #include "collect/collector.h"
 #include "base/check.h"
 #include "collect/cascade.h"
+#include "collect/pacing.h"
 #include "collect/weak.h"
 #include "heap/sweep.h"
 #include "os/clock.h"
@@ -24,9 +25,12 @@ static volatile unsigned loader_gate;
  * collections, though not more often than this. Reading takes 45 us, a collection of a small heap 5. */
 #define LIMIT_READ_NS UINT64_C(100000000)
 
+/* What is on its way to the swap file lies in the page cache as well until the disk has it, in stops of so much. */
+#define ON_THE_WAY_BYTES (GC__SWAP_STOP_UNITS * GC__CHUNK_BYTES)
+
 /* 5 % stay free for what the library does not see. */
 static void update_limit(struct gc__collector *collector) {
-  size_t limit = collector->wanted_limit_bytes;
+  size_t limit = gc__word_get(&collector->wanted_limit_bytes);
   if (collector->heap.space.is_fixed) return;
   uint64_t now_ns = gc__clock_ns();
   if (!limit) {
@@ -40,6 +44,7 @@ static void update_limit(struct gc__collector *collector) {
     limit = gc__os_memory_limit_bytes();
     limit = limit > rest ? limit - rest : 0;
     limit -= limit / 20;
+    if (collector->heap.swap.is_on) limit -= limit / 4 < ON_THE_WAY_BYTES ? limit / 4 : ON_THE_WAY_BYTES;
   }
   gc__word_poke(&collector->budget->limit_bytes, limit);
 }
@@ -87,6 +92,40 @@ static void update_allowance(struct gc__collector *collector) {
   size_t attached = gc__word_peek(&collector->world.thread_count), threads = attached ? attached : 1;
   if (threads > collector->processors) threads = collector->processors;
   collector->mode->pace(collector, (unsigned)threads, room);
+}
+
+void gc__collector_expect(struct gc__collector *collector, size_t bytes) {
+  gc__lock_take(&collector->lock);
+  collector->expected_bytes = bytes;
+  if (collector->number == 0) update_allowance(collector);
+  gc__lock_give(&collector->lock);
+}
+
+void gc__collector_save(struct gc__collector *collector, unsigned thrift_percent) {
+  gc__lock_take(&collector->lock);
+  collector->thrift_percent = collector->nursery.thrift_percent = thrift_percent;
+  collector->nursery.bytes = 0; /* chosen anew */
+  if (collector->number == 0) update_allowance(collector);
+  gc__lock_give(&collector->lock);
+}
+
+/* Saving means not to take memory: a third of what the heap has already may be used, so that what objects leave
+ * behind in half-empty blocks does not make it grow. */
+static size_t thrifty_bytes(const struct gc__collector *collector, size_t bytes) {
+  size_t live = collector->last.live_bytes, table_bytes = gc__space_table_bytes(&collector->heap.space);
+  size_t used = gc__word_peek(&collector->budget->used_bytes), taken = live + table_bytes;
+  size_t idle = used > taken ? (used - taken) / 3 : 0, thrifty = bytes / 100 * collector->thrift_percent;
+  if (thrifty > idle) return thrifty;
+  return idle < bytes ? idle : bytes;
+}
+
+size_t gc__collector_allowance(const struct gc__collector *collector, unsigned threads, size_t room_bytes) {
+  size_t live = collector->last.live_bytes, expected = collector->expected_bytes;
+  size_t bytes = gc__pacing_allowance(live, collector->growth_percent, threads, room_bytes);
+  if (collector->thrift_percent && !collector->growth_percent) bytes = thrifty_bytes(collector, bytes);
+  size_t wanted = expected > live ? expected - live : 0;
+  if (wanted > room_bytes) wanted = room_bytes;
+  return bytes < wanted ? wanted : bytes;
 }
 
 static bool open_counts(struct gc__collector *collector, const struct gc__collector_settings *settings) {

@@ -51,9 +51,11 @@ struct gc__collector {
   void (*inspect_ended)(struct gc__collector *);   /* called after that if there was a collection, or NULL */
   void *inspected;                                 /* what those of the first and last keep between stops */
   unsigned growth_percent;
+  unsigned thrift_percent; /* of what the heap may grow by otherwise, if not 0 */
   unsigned processors;
-  size_t wanted_limit_bytes; /* as the options say; 0: the system's */
-  uint64_t limit_read_ns;    /* when the system was asked last */
+  size_t expected_bytes;              /* of objects: until there are as many no full collection is due */
+  volatile size_t wanted_limit_bytes; /* as the options say; 0: the system's */
+  uint64_t limit_read_ns;             /* when the system was asked last */
   struct gc__pressure pressure;
   bool is_pressed;             /* memory is short outside: the next collection is for giving it back */
   volatile size_t number;      /* of collections so far */
@@ -106,6 +108,15 @@ static inline size_t gc__collector_number(const struct gc__collector *collector,
 /* Collects, unless another thread finished such a collection since its number was read; made says what was done. False:
  * there was no memory to begin with; nothing happened. The calling thread is attached and in no section. */
 bool gc__collector_run(struct gc__collector *collector, bool is_full, size_t number, struct gc__collection *made);
+
+/* Changes expected_bytes, and what may be allocated before the next collection with it. World running, no lock. */
+void gc__collector_expect(struct gc__collector *collector, size_t bytes);
+
+/* Changes thrift_percent; likewise. */
+void gc__collector_save(struct gc__collector *collector, unsigned thrift_percent);
+
+/* How much old objects may grow by before a full collection: collect/pacing.h, and what the program expects. */
+size_t gc__collector_allowance(const struct gc__collector *collector, unsigned threads, size_t room_bytes);
 
 /* Steps that modes are made of. World stopped, roots gathered. */
 void gc__collector_trace_all(struct gc__collector *collector);

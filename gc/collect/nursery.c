@@ -75,14 +75,16 @@ static void judge(struct gc__nursery *nursery, const struct gc__nursery_sample *
 static void adapt(struct gc__nursery *nursery, const struct gc__nursery_sample *sample) {
   size_t percent = sample->handed_bytes ? sample->survived_bytes * 100 / sample->handed_bytes : 0;
   uint64_t predicted_ns = predict_ns(sample);
+  size_t knee = gc__nursery_thrifty(nursery, KNEE_BYTES), most = gc__nursery_thrifty(nursery, MOST_BYTES);
   bool may_double = sample->pause_ns * 2 < PAUSE_NS && sample->handed_bytes >= nursery->bytes / 2;
-  if (predicted_ns > PAUSE_NS && nursery->bytes > KNEE_BYTES) nursery->bytes /= 2;
-  else if (may_double && percent > MANY_PERCENT && nursery->bytes < MOST_BYTES) nursery->bytes *= 2;
-  else if (may_double && percent <= HARDLY_PERCENT && nursery->bytes < KNEE_BYTES) nursery->bytes *= 2;
+  if (predicted_ns > PAUSE_NS && nursery->bytes > knee) nursery->bytes /= 2;
+  else if (may_double && percent > MANY_PERCENT && nursery->bytes < most) nursery->bytes *= 2;
+  else if (may_double && percent <= HARDLY_PERCENT && nursery->bytes < knee) nursery->bytes *= 2;
 }
 
 void gc__nursery_note(struct gc__nursery *nursery, const struct gc__nursery_sample *sample) {
-  if (!nursery->bytes) nursery->bytes = nursery->wanted_bytes ? nursery->wanted_bytes : FIRST_BYTES;
+  if (!nursery->bytes)
+    nursery->bytes = nursery->wanted_bytes ? nursery->wanted_bytes : gc__nursery_thrifty(nursery, FIRST_BYTES);
   nursery->since_full_bytes += sample->handed_bytes;
   if (sample->is_full) {
     nursery->since_full_bytes = 0;
@@ -98,7 +100,7 @@ void gc__nursery_note(struct gc__nursery *nursery, const struct gc__nursery_samp
 
 size_t gc__nursery_allowance(struct gc__nursery *nursery, size_t room_bytes) {
   size_t bytes = nursery->bytes;
-  if (!bytes) bytes = nursery->wanted_bytes ? nursery->wanted_bytes : FIRST_BYTES;
+  if (!bytes) bytes = nursery->wanted_bytes ? nursery->wanted_bytes : gc__nursery_thrifty(nursery, FIRST_BYTES);
   if (nursery->rest_fulls) bytes = nursery->full_room_bytes;
   nursery->is_tight = bytes > room_bytes;
   if (bytes > room_bytes) bytes = room_bytes;

@@ -35,6 +35,7 @@ struct gc__nursery_sample {
 
 struct gc__nursery {
   size_t wanted_bytes;     /* as the options say; 0: adapted */
+  unsigned thrift_percent; /* of sizes that are chosen here, if not 0 */
   size_t bytes;            /* now; 0: nothing was collected yet */
   size_t full_live_bytes;  /* after the last full collection */
   size_t full_room_bytes;  /* that the old objects may grow by from then on */
@@ -49,6 +50,11 @@ struct gc__nursery {
   size_t old_bytes;        /* refcount mode: old objects after the last epoch */
   bool is_tight;           /* memory is short: the next collection is a full one */
 };
+
+/* Of a size that is chosen, what is taken. */
+static inline size_t gc__nursery_thrifty(const struct gc__nursery *nursery, size_t bytes) {
+  return nursery->thrift_percent ? bytes / 100 * nursery->thrift_percent : bytes;
+}
 
 /* Learns from a collection. */
 void gc__nursery_note(struct gc__nursery *nursery, const struct gc__nursery_sample *sample);

@@ -144,7 +144,8 @@ bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world, s
   gc__lock_give(&roots->lock);
   /* Ranges may be added until the stop: room for as many again, and some. */
   size_t more = heap->space.is_fixed ? MORE_FIXED : MORE;
-  size_t most = world->thread_count * for_thread + roots->segments.range_count * 4 + added_count * 2 + more;
+  size_t most = world->thread_count * for_thread + roots->segments.range_count * 4 + added_count * 2 + more +
+                roots->layer_count * 2;
   if (heap->log.is_on && heap->log.watch.kind == GC__WATCH_KERNEL && !roots->reads_whole_segments)
     watch_segments(roots, &heap->log.watch);
   if (!gc__region_commit(&roots->list_memory, most * sizeof(struct gc__root_range)) &&
@@ -177,9 +178,32 @@ static void append_root(struct gc__roots *roots, struct gc__range range, enum gc
   append_whole(roots, (struct gc__range){buffer.end, range.end}, source);
 }
 
+void gc__roots_push(struct gc__roots *roots, struct gc__range range) {
+  roots->layer_count++;
+  append_root(roots, range, GC__ROOT_LAYER);
+}
+
+static void gather_layer(struct gc__roots *roots) {
+  roots->layer_count = 0;
+  roots->main_stack_end = 0;
+  roots->skips_static = false;
+  if (roots->layer) roots->layer(roots, roots->layer_argument);
+}
+
+/* No stack that a program made for itself is longer than this. */
+#define FIBER_MOST_BYTES ((size_t)1 << 30)
+
+/* The first thread of a program with fibers runs on one of its stacks, and the layer knows where that ends. */
+static bool gather_fiber(struct gc__roots *roots, const struct gc__thread *thread) {
+  uintptr_t at = gc__round_down(thread->stopped_at, sizeof(void *)), end = roots->main_stack_end;
+  if (!end || thread->id != gc__os_process_id() || at >= end || end - at > FIBER_MOST_BYTES) return false;
+  append_root(roots, (struct gc__range){at, end}, GC__ROOT_STACK);
+  return true;
+}
+
 static void gather_thread(struct gc__roots *roots, const struct gc__thread *thread) {
   struct gc__range parts[GC__STACK_PARTS_MOST];
-  unsigned count = gc__world_stack_parts(thread, parts);
+  unsigned count = gather_fiber(roots, thread) ? 0 : gc__world_stack_parts(thread, parts);
   for (unsigned i = 0; i < count; i++) append_root(roots, parts[i], GC__ROOT_STACK);
   const struct gc__tls_module *modules = gc__segments_modules(&roots->segments);
   for (size_t i = 0; i < roots->segments.module_count; i++) {
@@ -224,9 +248,11 @@ static bool has_written_room(const struct gc__roots *roots) {
 bool gc__roots_gather(struct gc__roots *roots, const struct gc__world *world, bool is_minor) {
   roots->count = 0;
   roots->is_short = false;
+  gather_layer(roots);
   for (const struct gc__thread *thread = world->first; thread; thread = thread->next) gather_thread(roots, thread);
   const struct gc__range *segments = gc__segments_ranges(&roots->segments);
-  for (size_t i = 0; i < roots->segments.range_count; i++) gather_static(roots, segments[i], is_minor);
+  size_t segment_count = roots->skips_static ? 0 : roots->segments.range_count;
+  for (size_t i = 0; i < segment_count; i++) gather_static(roots, segments[i], is_minor);
   for (size_t i = 0; i < roots->added_count; i++) append_root(roots, added_ranges(roots)[i], GC__ROOT_ADDED);
   return !roots->is_short && has_written_room(roots);
 }
@@ -269,7 +295,8 @@ static void append_written_static(void *argument, struct gc__range range) {
 }
 
 static void gather_written_static(struct gc__roots *roots, struct gc__watch *watch) {
-  for (size_t i = 0; i < roots->watched_count; i++) {
+  size_t count = roots->skips_static ? 0 : roots->watched_count;
+  for (size_t i = 0; i < count; i++) {
     roots->segment_from = roots->count;
     gc__watch_take(watch, watched_segments(roots)[i], append_written_static, roots);
   }

@@ -10,9 +10,15 @@
 #include "os/lock.h"
 #include "os/segments.h"
 
+/* What only a layer on top of the library knows is a root, too: a function that is called at each stop and names ranges
+ * (trefoil/layer.h). It runs in the middle of gc__roots_gather, and again where the list was too short. */
+struct gc__roots;
+typedef void gc__roots_layer(struct gc__roots *roots, void *argument);
+
 /* The last two lie in the heap, and only minor collections have them: what was written of tracked blocks, and open
  * blocks (heap/write_log.h). */
 enum gc__root_source {
+  GC__ROOT_LAYER, /* named by a layer on top, at each stop */
   GC__ROOT_STACK,
   GC__ROOT_THREAD_LOCAL,
   GC__ROOT_STATIC,
@@ -42,8 +48,13 @@ struct gc__roots {
   size_t written_count;      /* ranges of written pages that the last minor collection had */
   bool is_short;             /* the list did not fit */
   bool reads_whole_segments; /* none is watched */
-  struct gc__range own;      /* the library's own state: no root, although it lies in static data */
-  struct gc__range buffer;   /* nor is the heap in memory of the program's, wherever that lies */
+  gc__roots_layer *layer;    /* or NULL */
+  void *layer_argument;
+  size_t layer_count;       /* ranges that it named last */
+  uintptr_t main_stack_end; /* that it named for the stack of the process' first thread; 0: the system's */
+  bool skips_static;        /* it said that static data is no root */
+  struct gc__range own;     /* the library's own state: no root, although it lies in static data */
+  struct gc__range buffer;  /* nor is the heap in memory of the program's, wherever that lies */
 };
 
 bool gc__roots_open(struct gc__roots *roots, struct gc__budget *budget, struct gc__range own, struct gc__range buffer);
@@ -60,6 +71,9 @@ bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world, s
 /* Makes the list, for a minor collection without what gc__roots_gather_written adds, and leaves room for that. World
  * stopped. False: so much was added since gc__roots_reserve that it does not fit; nothing was changed, do not trace. */
 bool gc__roots_gather(struct gc__roots *roots, const struct gc__world *world, bool is_minor);
+
+/* For the layer's function: one more range. */
+void gc__roots_push(struct gc__roots *roots, struct gc__range range);
 
 /* Adds what was written of old objects and of watched segments, after gc__roots_gather. World stopped. */
 void gc__roots_gather_written(struct gc__roots *roots, struct gc__heap *heap);

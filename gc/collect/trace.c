@@ -312,10 +312,28 @@ static GC__NOINLINE size_t slice_granules(struct gc__marker *marker, size_t ref,
 
 /* ---- Typed objects ---- */
 
+/* The marker that calls a layer's function in this thread. */
+static _Thread_local struct gc__marker *calling __attribute__((tls_model("initial-exec")));
+
+void gc__trace_call(struct gc__marker *marker, const struct gc__layout *layout, size_t granule) {
+  size_t bytes = gc__space_place(&marker->space, granule * GC__GRANULE_BYTES).bytes;
+  calling = marker;
+  ((gc__mark_fn *)layout->procedure)(gc__space_address(&marker->space, granule), bytes, layout->data);
+  calling = NULL;
+}
+
+void gc__trace_keep(size_t word) {
+  if (calling) gc__trace_add(calling, word);
+}
+
 /* The words of [start, end) in an object, by offsets, that its layout declares. */
 SCANS_ANYTHING static void scan_declared(struct gc__marker *marker, size_t granule, size_t start, size_t end) {
   const struct gc__layout *layout = gc__layout_of(marker->trace->heap, granule);
   const char *object = gc__space_address(&marker->space, granule);
+  if (layout && layout->procedure) {
+    if (start == 0) gc__trace_call(marker, layout, granule);
+    return;
+  }
   struct view view = open_view(marker);
   if (!layout) {
     for (size_t at = start; at < end; at += sizeof(size_t))
@@ -479,7 +497,10 @@ SCANS_ANYTHING static void scan_open(struct gc__marker *marker, struct gc__range
       count++;
     }
   if (gc__entry_kind(gc__entry_at(space, gc__block_of(space, first))) == GC__KIND_TYPED) {
-    for (size_t i = 0; i < count; i++) scan_declared(marker, first + cells[i], 0, words * sizeof(size_t));
+    for (size_t i = 0; i < count; i++) {
+      const struct gc__layout *layout = gc__layout_of(marker->trace->heap, first + cells[i]);
+      if (!layout || !layout->procedure) scan_declared(marker, first + cells[i], 0, words * sizeof(size_t));
+    }
     return;
   }
   struct view view = open_view(marker);
@@ -535,7 +556,7 @@ bool gc__trace_add(struct gc__marker *marker, size_t word) {
 }
 
 /* Scanning again is harmless: what it finds is marked already, or was lost and is found now. */
-SCANS_ANYTHING static void rescan(struct gc__marker *marker, size_t granule, size_t bytes) {
+SCANS_ANYTHING void gc__trace_rescan(struct gc__marker *marker, size_t granule, size_t bytes) {
   bool is_declared = gc__layout_of(marker->trace->heap, granule) != NULL;
   for (size_t at = 0, end; is_declared && at < bytes; at = end) {
     end = bytes - at < SLICE_WORDS * sizeof(size_t) ? bytes : at + SLICE_WORDS * sizeof(size_t);
@@ -553,39 +574,4 @@ SCANS_ANYTHING static void rescan(struct gc__marker *marker, size_t granule, siz
     drain(marker);
     word += count;
   }
-}
-
-static void rescan_cell(struct gc__marker *marker, size_t granule) {
-  if (marker->space.live[granule] != marker->epoch) return;
-  rescan(marker, granule, gc__space_place(&marker->space, granule * GC__GRANULE_BYTES).bytes);
-}
-
-static void rescan_large(struct gc__marker *marker, size_t granule) {
-  struct gc__place place = gc__space_place(&marker->space, granule * GC__GRANULE_BYTES);
-  if (marker->space.live[granule] != marker->epoch || place.kind == GC__KIND_LEAF) return;
-  rescan(marker, granule, place.bytes);
-}
-
-static void rescan_block(struct gc__marker *marker, uint32_t block) {
-  const struct gc__space *space = &marker->space;
-  struct gc__block_entry entry = gc__entry_at(space, block);
-  if (!(entry.shape & GC__SHAPE_PAGES)) {
-    if (gc__entry_kind(entry) != GC__KIND_LEAF) gc__trace_each_cell(marker, block, rescan_cell);
-    return;
-  }
-  for (size_t page = gc__block_page(space, block); page < gc__block_page(space, block + 1); page++)
-    if (space->run_heads[page] == page + 1 && space->runs[page].state == GC__RUN_LARGE)
-      rescan_large(marker, page * GC__PAGE_GRANULES);
-}
-
-bool gc__trace_recover(struct gc__marker *marker) {
-  struct gc__trace *trace = marker->trace;
-  if (!trace->has_overflowed) return false;
-  trace->has_overflowed = 0;
-  for (uint32_t block = 0; block < gc__block_count(&trace->heap->space); block++) {
-    if (!trace->heap->space.blocks[block].must_rescan) continue;
-    trace->heap->space.blocks[block].must_rescan = 0;
-    rescan_block(marker, block);
-  }
-  return true;
 }

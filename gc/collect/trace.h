@@ -82,13 +82,18 @@ bool gc__trace_take_root(struct gc__trace *trace, struct gc__root_range *piece);
 /* Makes the object that a word points into work for this marker, unless it is marked. False: there is none. */
 bool gc__trace_add(struct gc__marker *marker, size_t word);
 
+/* [layout.procedure]: calls the function of an object that begins at this granule; and what it calls in turn. */
+void gc__trace_call(struct gc__marker *marker, const struct gc__layout *layout, size_t granule);
+void gc__trace_keep(size_t word);
+
 /* Calls fn with the first granule of each cell of a block. */
 void gc__trace_each_cell(struct gc__marker *marker, uint32_t block, void (*fn)(struct gc__marker *, size_t));
 
 /* Takes some of another marker's work; false: there is none. */
 bool gc__trace_steal(struct gc__marker *marker);
 
-/* Marks the allocated root objects, and makes them work for the first marker. */
+/* Marks the allocated root objects, and makes them work for the first marker; at a minor trace also what old objects
+ * with procedures keep. */
 void gc__trace_root_objects(struct gc__marker *marker);
 
 /* Works until this marker finds nothing to do: neither of its own, nor of the roots, nor to steal. */
@@ -96,6 +101,9 @@ void gc__trace_work(struct gc__marker *marker);
 
 /* Whether there is work that a marker without any could take. */
 bool gc__trace_has_work(const struct gc__trace *trace);
+
+/* Scans a marked object, and what it leads to: again, perhaps, since it may have been left out. */
+void gc__trace_rescan(struct gc__marker *marker, size_t granule, size_t bytes);
 
 /* Finds what could not be pushed, as work for this marker; false: nothing was left out. No other marker runs. */
 bool gc__trace_recover(struct gc__marker *marker);

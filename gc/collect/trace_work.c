@@ -70,9 +70,24 @@ static void add_root_cell(struct gc__marker *marker, size_t granule) {
     gc__trace_add(marker, (size_t)gc__space_address(&marker->space, granule));
 }
 
+static void call_cell(struct gc__marker *marker, size_t granule) {
+  const struct gc__layout *layout = gc__layout_of(marker->trace->heap, granule);
+  bool is_old = gc__byte_peek(&marker->space.live[granule]) == marker->epoch;
+  if (is_old && layout && layout->procedure) gc__trace_call(marker, layout, granule);
+}
+
+static void call_old_procedures(struct gc__marker *marker) {
+  const struct gc__heap *heap = marker->trace->heap;
+  for (uint32_t block = heap->procedure_blocks; block != GC__NONE; block = heap->space.blocks[block].root_next)
+    gc__trace_each_cell(marker, block, call_cell);
+  uint32_t first = heap->has_large_procedures ? heap->large : GC__NONE;
+  for (; first != GC__NONE; first = heap->space.runs[first].next) call_cell(marker, (size_t)first * GC__PAGE_GRANULES);
+}
+
 /* Young ones are in blocks of the coming stop's stamp, and first in the list of large ones. */
 void gc__trace_root_objects(struct gc__marker *marker) {
   struct gc__heap *heap = marker->trace->heap;
+  if (marker->is_minor) call_old_procedures(marker);
   for (uint32_t block = heap->root_blocks; block != GC__NONE; block = heap->space.blocks[block].root_next)
     if (!marker->is_minor || gc__entry_at(&heap->space, block).stamp == heap->stamp)
       gc__trace_each_cell(marker, block, add_root_cell);
@@ -80,4 +95,41 @@ void gc__trace_root_objects(struct gc__marker *marker) {
     if (marker->is_minor && heap->space.runs[first].stamp != heap->stamp) break;
     gc__trace_add(marker, (size_t)gc__space_address(&marker->space, (size_t)first * GC__PAGE_GRANULES));
   }
+}
+
+/* ---- [trace.overflow] ---- */
+
+static void rescan_cell(struct gc__marker *marker, size_t granule) {
+  if (marker->space.live[granule] != marker->epoch) return;
+  gc__trace_rescan(marker, granule, gc__space_place(&marker->space, granule * GC__GRANULE_BYTES).bytes);
+}
+
+static void rescan_large(struct gc__marker *marker, size_t granule) {
+  struct gc__place place = gc__space_place(&marker->space, granule * GC__GRANULE_BYTES);
+  if (marker->space.live[granule] != marker->epoch || place.kind == GC__KIND_LEAF) return;
+  gc__trace_rescan(marker, granule, place.bytes);
+}
+
+static void rescan_block(struct gc__marker *marker, uint32_t block) {
+  const struct gc__space *space = &marker->space;
+  struct gc__block_entry entry = gc__entry_at(space, block);
+  if (!(entry.shape & GC__SHAPE_PAGES)) {
+    if (gc__entry_kind(entry) != GC__KIND_LEAF) gc__trace_each_cell(marker, block, rescan_cell);
+    return;
+  }
+  for (size_t page = gc__block_page(space, block); page < gc__block_page(space, block + 1); page++)
+    if (space->run_heads[page] == page + 1 && space->runs[page].state == GC__RUN_LARGE)
+      rescan_large(marker, page * GC__PAGE_GRANULES);
+}
+
+bool gc__trace_recover(struct gc__marker *marker) {
+  struct gc__trace *trace = marker->trace;
+  if (!trace->has_overflowed) return false;
+  trace->has_overflowed = 0;
+  for (uint32_t block = 0; block < gc__block_count(&trace->heap->space); block++) {
+    if (!trace->heap->space.blocks[block].must_rescan) continue;
+    trace->heap->space.blocks[block].must_rescan = 0;
+    rescan_block(marker, block);
+  }
+  return true;
 }

@@ -149,6 +149,10 @@ static void clear_dead(const struct gc__reach *reach, size_t granule) {
   gc__ties_drop(reach->heap, granule);
 }
 
+static void clear_dead_links(const struct gc__reach *reach, size_t granule) {
+  gc__ties_clear_links(reach->heap, granule);
+}
+
 /* ---- Finalizers ---- */
 
 static void add_candidate(struct gc__ties *ties, uint32_t *count, uint32_t number) {
@@ -194,6 +198,45 @@ static void queue_all(const struct gc__reach *reach) {
   ties->finalizes_all = false;
 }
 
+static bool is_leading(const struct gc__tie *tie) {
+  return tie->order == GC__ORDER_LEADERS || tie->order == GC__ORDER_LEADERS_IGNORE_SELF;
+}
+
+GC__UNINSTRUMENTED static void keep_words_of(const struct gc__reach *reach, const struct gc__tie *tie) {
+  const struct gc__heap *heap = reach->heap;
+  struct gc__place place = gc__space_place(&heap->space, tie->granule * GC__GRANULE_BYTES);
+  const struct gc__layout *layout = gc__layout_of(heap, tie->granule);
+  const char *start = gc__space_address(&heap->space, tie->granule);
+  size_t bytes = place.kind == GC__KIND_LEAF ? 0 : place.bytes;
+  for (size_t at = 0; at < bytes; at += sizeof(size_t)) {
+    size_t word = *(const volatile size_t *)(const void *)(start + at);
+    bool is_to_self = word - (size_t)start < place.bytes && tie->order == GC__ORDER_LEADERS_IGNORE_SELF;
+    if (!is_to_self && gc__layout_declares(layout, at)) reach->keep(reach->context, word, false);
+  }
+}
+
+/* [weak.leaders] */
+static void keep_what_leaders_lead_to(const struct gc__reach *reach) {
+  struct gc__ties *ties = &reach->heap->ties;
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < ties->candidate_count; i++)
+    if (is_leading(tie_of(reach, ties->scratch[i]))) keep_words_of(reach, tie_of(reach, ties->scratch[i]));
+  for (uint32_t i = 0; i < ties->candidate_count; i++) {
+    struct gc__tie *tie = tie_of(reach, ties->scratch[i]);
+    bool waits = tie->order != GC__ORDER_ALWAYS && is_object_reached(reach, tie);
+    tie->is_candidate = !waits;
+    if (!waits) ties->scratch[kept++] = ties->scratch[i];
+  }
+  ties->candidate_count = kept;
+}
+
+/* Whether the order among the candidates is nobody's concern: finding it means a search of all that they lead to. */
+static bool has_order(const struct gc__ties *ties) {
+  for (uint32_t i = 0; i < ties->candidate_count; i++)
+    if (gc__tie_at(ties, ties->scratch[i])->order != GC__ORDER_NONE) return true;
+  return false;
+}
+
 static void queue_dead(const struct gc__reach *reach) {
   struct gc__ties *ties = &reach->heap->ties;
   struct gc__order order = {reach->heap, reach->context, reach->is_reached, reach->interior_in_heap};
@@ -201,7 +244,8 @@ static void queue_dead(const struct gc__reach *reach) {
   ties->candidate_count = 0;
   each_dead(reach, add_dead);
   if (!ties->candidate_count) return;
-  gc__order_candidates(&order, ties->scratch, ties->candidate_count);
+  if (ties->leader_count && !reach->is_count) keep_what_leaders_lead_to(reach);
+  if (has_order(ties)) gc__order_candidates(&order, ties->scratch, ties->candidate_count);
   queue_candidates(reach, ties->candidate_count);
   keep_values(reach);
 }
@@ -220,6 +264,7 @@ void gc__weak_settle(const struct gc__reach *reach) {
   else keep_queue(reach);
   if (reach->is_count && reach->is_all && ties->running_count) each_tie(reach, keep_running);
   keep_values(reach);
+  if (ties->link_count) each_dead(reach, clear_dead_links);
   if (reach->is_all && ties->finalizes_all) queue_all(reach);
   queue_dead(reach);
   each_dead(reach, clear_dead);

@@ -7,7 +7,11 @@
  * 2. [weak.ephemeron] The value of an entry is kept if map and key are reached, and so on until nothing changes.
  * 3. Objects that are not reached and have a finalizer are queued, all of them, in the order of collect/order.h; weak
  *    references to them are cleared; they are kept, with what they lead to, and step 2 is done again.
- * 4. [weak.clear] What is not reached now dies: weak references to it are cleared, its entries and ties end.
+ *    [weak.leaders] What one of a kind that waits for those that lead to it (heap/ties.h) leads to is kept first, and
+ * what is reached by then is not queued. Where counts are kept, counting does the same: what something leads to is not
+ * 0. Short links to all that is not reached at the beginning of this step are cleared before it.
+ * 4. [weak.clear] What is not reached now dies: weak references and links to it are cleared, its entries and ties
+ *    end.
  * So a weak reference is cleared before a finalizer can see it, and one to what only a queued object leads to is not.
  *
  * [weak.young] After a minor collection, and after an epoch, only ties made since the stop before are looked at (and in

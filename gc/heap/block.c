@@ -16,19 +16,26 @@ static struct gc__block *block_at(const struct gc__heap *heap, uint32_t block) {
   return &heap->space.blocks[block];
 }
 
-static void link_root_block(struct gc__heap *heap, uint32_t block) {
+static void link_block(struct gc__heap *heap, uint32_t *list, uint32_t block) {
   struct gc__block *facts = block_at(heap, block);
-  facts->root_next = heap->root_blocks;
+  facts->root_next = *list;
   facts->root_before = GC__NONE;
-  if (heap->root_blocks != GC__NONE) block_at(heap, heap->root_blocks)->root_before = block;
-  heap->root_blocks = block;
+  if (*list != GC__NONE) block_at(heap, *list)->root_before = block;
+  *list = block;
 }
 
-static void unlink_root_block(struct gc__heap *heap, uint32_t block) {
+static void unlink_block(struct gc__heap *heap, uint32_t *list, uint32_t block) {
   struct gc__block *facts = block_at(heap, block);
   if (facts->root_next != GC__NONE) block_at(heap, facts->root_next)->root_before = facts->root_before;
   if (facts->root_before != GC__NONE) block_at(heap, facts->root_before)->root_next = facts->root_next;
-  else heap->root_blocks = facts->root_next;
+  else *list = facts->root_next;
+}
+
+void gc__block_note_procedures(struct gc__heap *heap, uint32_t block) {
+  GC__CHECK(gc__lock_is_held(&heap->lock));
+  if (block_at(heap, block)->has_procedures) return;
+  block_at(heap, block)->has_procedures = true;
+  link_block(heap, &heap->procedure_blocks, block);
 }
 
 struct gc__page_grant gc__block_make(struct gc__heap *heap, enum gc__kind kind, unsigned size_class) {
@@ -57,7 +64,7 @@ struct gc__page_grant gc__block_make(struct gc__heap *heap, enum gc__kind kind, 
   struct gc__block_entry entry = {.reciprocal = class->reciprocal,
                                   .shape = (uint16_t)(class->cell_granules | kind << GC__SHAPE_KIND_LOG2)};
   gc__entry_set(&heap->space, block, entry);
-  if (kind == GC__KIND_ROOT) link_root_block(heap, block);
+  if (kind == GC__KIND_ROOT) link_block(heap, &heap->root_blocks, block);
   return grant;
 }
 
@@ -65,7 +72,9 @@ void gc__block_release(struct gc__heap *heap, uint32_t block) {
   GC__CHECK(gc__lock_is_held(&heap->lock));
   struct gc__block *facts = block_at(heap, block);
   GC__CHECK(facts->state == GC__BLOCK_IDLE || facts->state == GC__BLOCK_OWNED);
-  if (facts->kind == GC__KIND_ROOT) unlink_root_block(heap, block);
+  if (facts->kind == GC__KIND_ROOT) unlink_block(heap, &heap->root_blocks, block);
+  if (facts->has_procedures) unlink_block(heap, &heap->procedure_blocks, block);
+  facts->has_procedures = false;
   if (facts->kind == GC__KIND_TYPED)
     gc__layouts_uncover(heap, block, gc__block_cells(&heap->space, gc__block_class(heap, block)));
   facts->state = GC__BLOCK_NONE;

@@ -24,6 +24,9 @@ enum gc__block_state {
 /* A new block from free pages (no growth), owned. Lock held. The grant as from gc__pages_take. */
 struct gc__page_grant gc__block_make(struct gc__heap *heap, enum gc__kind kind, unsigned size_class);
 
+/* Objects with a procedure may be in this block of typed ones: [layout.procedure]. Lock held. */
+void gc__block_note_procedures(struct gc__heap *heap, uint32_t block);
+
 /* Gives an unlisted block without allocated cells back to the pages. Lock held. */
 void gc__block_release(struct gc__heap *heap, uint32_t block);
 

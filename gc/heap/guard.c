@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "heap/large.h"
 #include "heap/object.h"
+#include "heap/swap.h"
 #include "os/fault.h"
 #include "os/report.h"
 
@@ -352,12 +353,21 @@ static struct gc__guard *new_closed(struct gc__heap *heap, uint32_t first) {
   return guard;
 }
 
+/* Whether pages of the run are those of a unit that is mapped from the swap file (heap/swap.h): what is free there goes
+ * by other rules, so that they are not dropped here. */
+static bool is_partly_mapped(const struct gc__heap *heap, uint32_t first, uint32_t count) {
+  for (size_t page = first; page < (size_t)first + count; page += GC__CHUNK_PAGES)
+    if (gc__swap_is_mapped(heap->space.swap, page)) return true;
+  return gc__swap_is_mapped(heap->space.swap, (size_t)first + count - 1);
+}
+
 /* A run that cannot be closed, or is too long to be kept, ends as others do. */
 void gc__guard_close_freed(struct gc__heap *heap, uint32_t first) {
   struct gc__run *run = &heap->space.runs[first];
   GC__CHECK(gc__lock_is_held(&heap->lock));
   if (!run->is_guarded && !(is_its_turn(&heap->guards) && prepare(heap))) return;
   if (run->page_count >= heap->guards.kept_pages_most) return;
+  if (is_partly_mapped(heap, first, run->is_guarded ? all_pages(guard_of(heap, first)) : run->page_count)) return;
   struct gc__guard *guard = run->is_guarded ? guard_of(heap, first) : new_closed(heap, first);
   if (!guard) return;
   if (!gc__os_close(page_address(heap, first), run_bytes(guard))) {

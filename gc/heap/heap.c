@@ -40,6 +40,7 @@ static void begin_heap(struct gc__heap *heap, struct gc__budget *budget) {
                             .stamp = 1,
                             .hand_out_bytes = HAND_OUT_BYTES,
                             .root_blocks = GC__NONE,
+                            .procedure_blocks = GC__NONE,
                             .large = GC__NONE,
                             .tier_bytes = {SIZE_MAX, SIZE_MAX, SIZE_MAX},
                             .root_large = GC__NONE};

@@ -58,7 +58,9 @@ struct gc__heap {
   size_t hand_out_bytes; /* cells are zeroed and handed to a thread in steps of this size */
   uint32_t available[GC__TIER_COUNT][GC__KIND_COUNT][GC__CLASS_COUNT]; /* lists: [block.listed] */
   uint32_t root_blocks;                                                /* list of all blocks of root objects */
-  uint32_t large, root_large;                                          /* lists of large objects */
+  uint32_t procedure_blocks;  /* list of all blocks that may have objects with a procedure: [layout.procedure] */
+  bool has_large_procedures;  /* so may large objects */
+  uint32_t large, root_large; /* lists of large objects */
   struct gc__sweep sweep;
   struct gc__log log;
   struct gc__swap swap;

@@ -132,6 +132,8 @@ size_t gc__layouts_add(struct gc__heap *heap, size_t bytes, size_t count, const 
   sort(layout->offsets, count);
   layout->count = keep_distinct(layout->offsets, count);
   layout->bytes = bytes;
+  layout->procedure = 0;
+  layout->data = NULL;
   complete(layout);
   unsigned bucket = layout_bucket(bytes, layout->count, layout->offsets);
   unsigned known = find_in_bucket(layouts, bucket, bytes, layout->count, layout->offsets);
@@ -142,6 +144,22 @@ size_t gc__layouts_add(struct gc__heap *heap, size_t bytes, size_t count, const 
   layouts->used_bytes += sizeof *layout + layout->count * sizeof *offsets;
   gc__flag_set(&layouts->count, number);
   gc__flag_set(&layouts->buckets[bucket], number); /* last: readers take no lock */
+  return number;
+}
+
+size_t gc__layouts_add_procedure(struct gc__heap *heap, gc__mark_fn *fn, void *data) {
+  struct gc__layouts *layouts = &heap->layouts;
+  GC__CHECK(gc__lock_is_held(&heap->lock));
+  unsigned number = layouts->count + 1;
+  if (number > GC__LAYOUTS_MOST || !open_layouts(heap) ||
+      !gc__region_commit(&layouts->memory, layouts->used_bytes + sizeof(struct gc__layout)) ||
+      !gc__region_commit(&layouts->index_memory, ((size_t)number + 1) * sizeof(struct gc__layout *)))
+    return SIZE_MAX;
+  struct gc__layout *layout = (void *)(layouts->memory.start + layouts->used_bytes);
+  *layout = (struct gc__layout){.step = FAR, .procedure = (size_t)fn, .data = data};
+  ((struct gc__layout **)(void *)layouts->index_memory.start)[number] = layout;
+  layouts->used_bytes += sizeof *layout;
+  gc__flag_set(&layouts->count, number);
   return number;
 }
 

@@ -9,6 +9,11 @@
  * numbered yet, where it, like the number of a tenant before, stands for words that are all zero. An object's layout
  * does not change, and is repeated to the object's end.
  *
+ * [layout.procedure] A layout may have a function of a layer on top in place of words: it declares none, and the
+ * function is called for each such object that a trace reaches, and at minor collections for all old ones, since it may
+ * lead to young objects through memory that nobody watches. So blocks with such objects are in a list. Not where counts
+ * are kept.
+ *
  * Addresses for the table are reserved for the whole heap. The part of a block is charged when the block is made, and
  * given back with it. In a fixed space ([space.fixed]) the part of a block is taken from the heap's own pages, and
  * there is room for fewer layouts; beyond them all words of an object are scanned, as beyond GC__LAYOUTS_MOST.
@@ -23,12 +28,16 @@ struct gc__heap;
 #define GC__LAYOUTS_MOST   65535u
 #define GC__LAYOUT_BUCKETS 1024u
 
+typedef void gc__mark_fn(void *object, size_t bytes, void *data);
+
 struct gc__layout {
   size_t bytes;     /* of an element */
   size_t step;      /* from one element to the next; more than any object has, where they would not be aligned */
   size_t count;     /* of the offsets */
   uint64_t mask;    /* of the words of an element of up to 64: a bit each */
   uint32_t next;    /* in its bucket; 0: none */
+  size_t procedure; /* [layout.procedure]: a gc__mark_fn, or 0 */
+  void *data;       /* for it */
   size_t offsets[]; /* rising */
 };
 
@@ -55,6 +64,9 @@ unsigned gc__layouts_find(const struct gc__layouts *layouts, size_t bytes, size_
 /* The same for any order of offsets, and adds it if it is new. Heap's lock held. SIZE_MAX: no memory; 0: there are too
  * many already. */
 size_t gc__layouts_add(struct gc__heap *heap, size_t bytes, size_t count, const size_t *offsets);
+
+/* A new layout of that function. Heap's lock held. SIZE_MAX: no memory, or there are too many already. */
+size_t gc__layouts_add_procedure(struct gc__heap *heap, gc__mark_fn *fn, void *data);
 
 /* Makes the table usable for a new block of typed objects with so many cells. Heap's lock held. False: no memory. */
 bool gc__layouts_cover(struct gc__heap *heap, uint32_t block, unsigned cell_count);

@@ -13,7 +13,9 @@
  * [space.entry] The entry of a block tells all that marking needs about a word into it: cells of one size class and
  * kind, page runs, or nothing. 8 bytes a block, so that a heap of 1 GiB has 128 KiB of entries, which stay in the
  * cache. [space.live] The liveness byte of an object's first granule says whether it is live: heap/liveness.h. Other
- * granules' bytes are never equal to a live value.
+ * granules' bytes are never equal to a live value. [space.displaced] Where words in objects keep only what they point
+ * to the start of, they also keep what they point to so many bytes behind the start of as there is a bit for in
+ * displacements. Bit 0 is always set; bits are added before words in objects make use of them.
  */
 #ifndef GC_HEAP_SPACE_H
 #define GC_HEAP_SPACE_H
@@ -31,6 +33,7 @@
 #define GC__CHUNK_BLOCKS  (GC__CHUNK_BYTES / GC__BLOCK_BYTES) /* bits in a word of the tables tracked and armed */
 #define GC__CARD_LOG2     9u                                  /* in the binary interface: gc_write in trefoil/gc.h */
 #define GC__CARD_BYTES    ((size_t)1 << GC__CARD_LOG2)
+#define GC__DISPLACEMENTS 64u
 #define GC__NONE          UINT32_MAX /* no page, no block */
 
 /* What a block's objects are. Roots are scanned like the others, and live until they are freed by hand; aligned ones
@@ -53,7 +56,7 @@ _Static_assert(sizeof(struct gc__block_entry) == 8, "entries are small to stay i
 struct gc__block {
   volatile size_t owner;           /* address of the struct gc__local that hands out its cells, or 0 */
   uint32_t next;                   /* in a list of available blocks; GC__NONE ends it */
-  uint32_t root_next, root_before; /* in the list of blocks of root objects */
+  uint32_t root_next, root_before; /* in the list of blocks of root objects, or of those with procedures */
   volatile unsigned freed_cells;   /* by hand since it was last looked at */
   uint16_t live_cells;             /* when it was last looked at, in the epoch counted_epoch */
   uint32_t before;                 /* in a list of available blocks */
@@ -63,6 +66,7 @@ struct gc__block {
   uint8_t counted_epoch;
   bool is_open;                 /* is in the list of open blocks: heap/write_log.h */
   bool has_no_bytes;            /* its liveness bytes are all 0 and not charged: heap/pages.h [pages.bytes] */
+  bool has_procedures;          /* is in the list for [layout.procedure] */
   bool may_have_old;            /* false: it was made since the last stop */
   bool is_pending;              /* during a stop: a thread holds cells for its next allocations, owner or not */
   volatile uint8_t black_epoch; /* the epoch in which a false root word hit free memory here, or 0 */
@@ -110,6 +114,7 @@ struct gc__space {
   uint64_t *dirty_pages;        /* a bit a page: its contents may not be zero. Charged, unless [swap.away] */
   bool has_cards;
   volatile size_t returned_pages; /* of the first table, that are not charged: [pages.bytes] */
+  volatile size_t displacements;  /* [space.displaced] */
   struct gc__counts *counts;      /* more tables, of a mode that counts, or NULL: heap/counts.h */
   struct gc__swap *swap;          /* of a heap that can be moved to a file, or NULL: heap/swap.h */
   struct gc__budget *budget;
@@ -239,10 +244,12 @@ static inline bool gc__space_is_guarded(const struct gc__space *space, size_t gr
   return is_run && space->runs[granule / GC__PAGE_GRANULES].is_guarded;
 }
 
-/* Whether a word with this offset names the object that starts at this granule where words that point inside objects do
- * not count. A guarded object begins inside its run, and any word into that will do. */
-static inline bool gc__space_is_start(const struct gc__space *space, size_t granule, size_t offset) {
-  return offset == granule * GC__GRANULE_BYTES || gc__space_is_guarded(space, granule);
+/* [space.displaced]: whether an offset in the object that begins at this granule is as good as its start. A guarded
+ * object begins inside its run, and any word into that will do. */
+static GC__INLINE bool gc__space_is_start(const struct gc__space *space, size_t granule, size_t offset) {
+  size_t distance = offset - granule * GC__GRANULE_BYTES;
+  bool is_displaced = distance < GC__DISPLACEMENTS && (gc__word_peek(&space->displacements) >> distance & 1);
+  return is_displaced || gc__space_is_guarded(space, granule);
 }
 
 struct gc__place gc__space_place(const struct gc__space *space, size_t offset);

@@ -3,6 +3,8 @@
 #include "base/check.h"
 #include "heap/heap.h"
 
+#include <string.h>
+
 #define TIES_MOST  ((size_t)1 << 31)
 #define ORDER_MOST ((size_t)1 << 36) /* bytes of addresses */
 
@@ -17,6 +19,7 @@ void gc__ties_close(struct gc__ties *ties) {
   gc__region_close(&ties->scratch_memory);
   gc__region_close(&ties->head_memory);
   gc__region_close(&ties->bit_memory);
+  gc__region_close(&ties->slot_memory);
   for (unsigned i = 0; i < 4; i++) gc__region_close(&ties->order_memory[i]);
   gc__page_set_close(&ties->pages);
   gc__lock_close(&ties->lock);
@@ -100,6 +103,16 @@ static uint32_t *head_of(const struct gc__ties *ties, size_t granule) {
   return &ties->heads[granule >> GC__TIE_CARD_LOG2];
 }
 
+/* [ties.before]; 0: it is the first. */
+static bool knows_before(const struct gc__tie *tie) {
+  return tie->kind == GC__TIE_LINK || tie->kind == GC__TIE_HOLDER;
+}
+
+static void note_before(struct gc__ties *ties, uint32_t number, uint32_t before) {
+  struct gc__tie *tie = gc__tie_at(ties, number);
+  if (number && knows_before(tie)) tie->other = (size_t)before << 32 | (uint32_t)tie->other;
+}
+
 void gc__tie_hang(struct gc__ties *ties, uint32_t number, size_t granule) {
   struct gc__tie *tie = gc__tie_at(ties, number);
   volatile size_t *bits = (volatile size_t *)&ties->bits[granule / 64];
@@ -107,6 +120,8 @@ void gc__tie_hang(struct gc__ties *ties, uint32_t number, size_t granule) {
   tie->granule = granule;
   tie->next = *head_of(ties, granule);
   *head_of(ties, granule) = number;
+  note_before(ties, number, 0);
+  note_before(ties, tie->next, number);
   gc__word_poke(bits, gc__word_peek(bits) | (size_t)1 << granule % 64);
   gc__page_set_add(&ties->pages, granule);
   if (tie->is_listed) return;
@@ -115,14 +130,24 @@ void gc__tie_hang(struct gc__ties *ties, uint32_t number, size_t granule) {
 }
 
 void gc__tie_unhang(struct gc__ties *ties, uint32_t number) {
-  uint32_t *at = head_of(ties, gc__tie_at(ties, number)->granule);
-  while (*at != number) at = &gc__tie_at(ties, *at)->next;
-  *at = gc__tie_at(ties, number)->next;
+  const struct gc__tie *tie = gc__tie_at(ties, number);
+  uint32_t *head = head_of(ties, tie->granule), before = 0;
+  if (knows_before(tie)) before = (uint32_t)(tie->other >> 32);
+  else
+    for (uint32_t at = *head; at != number; at = gc__tie_at(ties, at)->next) before = at;
+  if (before) gc__tie_at(ties, before)->next = tie->next;
+  else *head = tie->next;
+  note_before(ties, tie->next, before);
 }
 
-static void count_kind(struct gc__ties *ties, enum gc__tie_kind kind, size_t one) {
-  if (kind == GC__TIE_ENTRY) ties->entry_count += one;
-  if (kind == GC__TIE_FINALIZER) ties->finalizer_count += one;
+static bool is_leader(const struct gc__tie *tie) {
+  return tie->order == GC__ORDER_LEADERS || tie->order == GC__ORDER_LEADERS_IGNORE_SELF;
+}
+
+static void count_kind(struct gc__ties *ties, const struct gc__tie *tie, size_t one) {
+  if (tie->kind == GC__TIE_ENTRY) ties->entry_count += one;
+  if (tie->kind == GC__TIE_FINALIZER) ties->finalizer_count += one;
+  if (tie->kind == GC__TIE_FINALIZER && is_leader(tie)) ties->leader_count += one;
 }
 
 uint32_t gc__tie_make(struct gc__ties *ties, enum gc__tie_kind kind, size_t granule, size_t value, size_t other) {
@@ -132,7 +157,7 @@ uint32_t gc__tie_make(struct gc__ties *ties, enum gc__tie_kind kind, size_t gran
   struct gc__tie *tie = gc__tie_at(ties, number);
   bool is_listed = tie->is_listed; /* by a tie that was here before: once is enough */
   *tie = (struct gc__tie){.kind = kind, .is_listed = is_listed, .value = value, .other = other};
-  count_kind(ties, kind, 1);
+  count_kind(ties, tie, 1);
   gc__tie_hang(ties, number, granule);
   return number;
 }
@@ -147,7 +172,7 @@ static void release_tie(struct gc__ties *ties, uint32_t number) {
 
 void gc__tie_retire(struct gc__ties *ties, uint32_t number) {
   struct gc__tie *tie = gc__tie_at(ties, number);
-  count_kind(ties, (enum gc__tie_kind)tie->kind, (size_t)-1);
+  count_kind(ties, tie, (size_t)-1);
   if (!tie->is_counted && !tie->counts_object) {
     release_tie(ties, number);
     return;
@@ -214,6 +239,78 @@ void gc__ties_drop_entry(struct gc__ties *ties, uint32_t entry) {
   gc__tie_retire(ties, entry);
 }
 
+/* ---- Links ---- */
+
+#define FIRST_LINK_SLOTS ((size_t)1024)
+
+static size_t link_home(const struct gc__ties *ties, size_t slot) {
+  return (slot / sizeof(size_t) * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (ties->slot_count - 1);
+}
+
+/* Where the link of that word is, or belongs. */
+static size_t find_link_slot(const struct gc__ties *ties, size_t slot) {
+  size_t at = link_home(ties, slot);
+  while (ties->slots[at] && gc__tie_at(ties, ties->slots[at])->value != slot) at = (at + 1) & (ties->slot_count - 1);
+  return at;
+}
+
+uint32_t gc__links_find(const struct gc__ties *ties, size_t slot) {
+  return ties->link_count ? ties->slots[find_link_slot(ties, slot)] : 0;
+}
+
+/* Built anew from the ties: they are all that is needed. */
+static bool grow_link_slots(struct gc__heap *heap) {
+  struct gc__ties *ties = &heap->ties;
+  size_t count = ties->slot_count ? ties->slot_count * 2 : FIRST_LINK_SLOTS;
+  if (!reserve_region(&ties->slot_memory, heap->budget, 4 * TIES_MOST * sizeof *ties->slots)) return false;
+  if (!gc__region_commit(&ties->slot_memory, count * sizeof *ties->slots)) return false;
+  ties->slots = (void *)ties->slot_memory.start;
+  ties->slot_count = count;
+  memset(ties->slots, 0, count * sizeof *ties->slots);
+  for (uint32_t number = 1; number < ties->count; number++)
+    if (gc__tie_at(ties, number)->kind == GC__TIE_LINK)
+      ties->slots[find_link_slot(ties, gc__tie_at(ties, number)->value)] = number;
+  return true;
+}
+
+bool gc__links_reserve(struct gc__heap *heap) {
+  struct gc__ties *ties = &heap->ties;
+  return gc__ties_reserve(heap, 2) && ((ties->link_count + 1) * 2 <= ties->slot_count || grow_link_slots(heap));
+}
+
+void gc__links_add(struct gc__ties *ties, size_t slot, size_t granule, size_t holder, bool is_long) {
+  uint32_t number = gc__tie_make(ties, GC__TIE_LINK, granule, slot, is_long);
+  ties->slots[find_link_slot(ties, slot)] = number;
+  ties->link_count++;
+  if (holder == SIZE_MAX) return;
+  uint32_t mate = gc__tie_make(ties, GC__TIE_HOLDER, holder, 0, 0);
+  gc__tie_at(ties, number)->link = mate;
+  gc__tie_at(ties, mate)->link = number;
+}
+
+/* Those behind it move up where the gap would hide them (Knuth, volume 3, 6.4, algorithm R). */
+static void remove_link_slot(struct gc__ties *ties, size_t at) {
+  size_t mask = ties->slot_count - 1;
+  for (size_t next = (at + 1) & mask; ties->slots[next]; next = (next + 1) & mask) {
+    size_t home = link_home(ties, gc__tie_at(ties, ties->slots[next])->value);
+    if (((next - home) & mask) < ((next - at) & mask)) continue;
+    ties->slots[at] = ties->slots[next];
+    at = next;
+  }
+  ties->slots[at] = 0;
+}
+
+void gc__links_drop(struct gc__ties *ties, uint32_t number) {
+  uint32_t mate = gc__tie_at(ties, number)->link;
+  remove_link_slot(ties, find_link_slot(ties, gc__tie_at(ties, number)->value));
+  ties->link_count--;
+  gc__tie_unhang(ties, number);
+  gc__tie_retire(ties, number);
+  if (!mate) return;
+  gc__tie_unhang(ties, mate);
+  gc__tie_retire(ties, mate);
+}
+
 /* ---- Objects that end ---- */
 
 static void end_weak(struct gc__heap *heap, uint32_t number) {
@@ -228,8 +325,27 @@ static void end_weak(struct gc__heap *heap, uint32_t number) {
   gc__tie_retire(ties, mate);
 }
 
+/* What the program stored there is no pointer for the collector, and may be hidden: it is cleared all the same. */
+static void clear_link(struct gc__ties *ties, uint32_t number) {
+  gc__word_set((volatile size_t *)gc__tie_at(ties, number)->value, 0);
+  gc__links_drop(ties, number);
+}
+
+void gc__ties_clear_links(struct gc__heap *heap, size_t granule) {
+  struct gc__ties *ties = &heap->ties;
+  for (uint32_t number = gc__ties_first(ties, granule), next; number; number = next) {
+    const struct gc__tie *tie = gc__tie_at(ties, number);
+    next = gc__ties_next(ties, number);
+    bool is_short = tie->kind == GC__TIE_LINK && !gc__link_is_long(tie);
+    if (!is_short) continue;
+    if (next && next == tie->link) next = gc__ties_next(ties, next); /* an object with a link to itself */
+    clear_link(ties, number);
+  }
+}
+
 void gc__ties_clear_weak(struct gc__heap *heap, size_t granule) {
   for (uint32_t number; (number = gc__ties_find(&heap->ties, granule, GC__TIE_WEAK));) end_weak(heap, number);
+  if (heap->ties.link_count) gc__ties_clear_links(heap, granule);
 }
 
 static void end_map(struct gc__ties *ties, uint32_t map) {
@@ -243,9 +359,11 @@ static bool has_data(const struct gc__heap *heap, const struct gc__tie *tie) {
   return tie->value - heap->space.base < heap->space.reserved_bytes;
 }
 
-void gc__ties_add_finalizer(struct gc__heap *heap, size_t granule, size_t data, size_t fn) {
+void gc__ties_add_finalizer(struct gc__heap *heap, size_t granule, size_t data, size_t fn, enum gc__order_kind order) {
   struct gc__ties *ties = &heap->ties;
   uint32_t number = gc__tie_make(ties, GC__TIE_FINALIZER, granule, data, fn);
+  gc__tie_at(ties, number)->order = order;
+  ties->leader_count += is_leader(gc__tie_at(ties, number));
   gc__tie_at(ties, number)->link = ties->next_order++;
   ties->data_count += has_data(heap, gc__tie_at(ties, number));
 }
@@ -284,6 +402,12 @@ void gc__ties_drop(struct gc__heap *heap, size_t granule) {
     case GC__TIE_QUEUED:
       cancel_queued(ties, number);
       break;
+    case GC__TIE_LINK:
+      clear_link(ties, number);
+      break;
+    case GC__TIE_HOLDER:
+      gc__links_drop(ties, gc__tie_at(ties, number)->link);
+      break;
     case GC__TIE_FREE:
     case GC__TIE_RUNNING:
     case GC__TIE_RETIRED:
@@ -319,6 +443,10 @@ bool gc__ties_move(struct gc__heap *heap, size_t from, size_t to) {
       char *weak = gc__space_address(&heap->space, gc__tie_at(ties, tie->link)->granule);
       gc__word_set((volatile size_t *)(void *)weak, (size_t)gc__heap_address(heap, to));
     }
+    if (tie->kind == GC__TIE_HOLDER) { /* the word is not where it was */
+      gc__links_drop(ties, tie->link);
+      continue;
+    }
     if (tie->kind == GC__TIE_QUEUED) leave_object_behind(ties, number);
     gc__tie_unhang(ties, number);
     gc__tie_hang(ties, number, to);
@@ -330,7 +458,7 @@ bool gc__ties_move(struct gc__heap *heap, size_t from, size_t to) {
 
 void gc__ties_queue(struct gc__ties *ties, uint32_t number) {
   struct gc__tie *tie = gc__tie_at(ties, number);
-  count_kind(ties, (enum gc__tie_kind)tie->kind, (size_t)-1);
+  count_kind(ties, tie, (size_t)-1);
   tie->kind = GC__TIE_QUEUED;
   tie->link = 0;
   if (ties->last_queued) gc__tie_at(ties, ties->last_queued)->link = number;

@@ -10,6 +10,11 @@
  * kept, a word that a tie holds on to counts like a word of the shadow from the next stop on, and is taken back at a
  * stop: until then the tie is retired.
  *
+ * [ties.links] A link is a word of the program, anywhere in memory, that is cleared when an object is gone. Links are
+ * found by the addresses of their words in an open hash table of their ties' numbers, at most half full. One whose word
+ * lies in an object has a second tie there: it ends with that object. [ties.before] Programs have thousands of links to
+ * one object: ties of both kinds know the one before them in its list, in the upper half of other.
+ *
  * All of it changes under its lock, in a section ([heap.nostop]), or with the world stopped. Tables for the heap are
  * committed when there is a first tie; adding fails cleanly where there is no memory for them or for the record.
  */
@@ -30,7 +35,19 @@ enum gc__tie_kind {
   GC__TIE_FINALIZER, /* value: the data; other: the function; link: its number in order of registration */
   GC__TIE_QUEUED,    /* the same, to be run; other 0: cancelled; link: the next one; holds its object */
   GC__TIE_RUNNING,   /* the same, while it runs; hangs nowhere */
+  GC__TIE_LINK,      /* object: what is referred to; value: the address of a word of the program that is cleared when it
+                        is gone; other: 1 if it is a long one, and [ties.before]; link: the tie below, or 0 */
+  GC__TIE_HOLDER,    /* object: the one that the word lies in; link: the tie above */
   GC__TIE_RETIRED    /* holds words that count until the next stop; hangs nowhere; link: the next one */
+};
+
+/* Which finalizers of one collection are queued, and in which order: collect/weak.h. */
+enum gc__order_kind {
+  GC__ORDER_REFERRERS,           /* all; referrers first */
+  GC__ORDER_NONE,                /* all, in any order, but for what one of the next two leads to */
+  GC__ORDER_LEADERS,             /* those that no candidate of this kind or the next leads to, itself included */
+  GC__ORDER_LEADERS_IGNORE_SELF, /* the same, but a pointer of an object to itself is no obstacle */
+  GC__ORDER_ALWAYS               /* all, whatever leads to it */
 };
 
 struct gc__tie {
@@ -40,6 +57,7 @@ struct gc__tie {
   uint64_t counts_object : 1; /* [ties.counted]: the object */
   uint64_t is_listed : 1;     /* [ties.young] */
   uint64_t is_candidate : 1;  /* during a stop: its finalizer will be queued */
+  uint64_t order : 3;         /* of a finalizer: enum gc__order_kind */
   size_t value, other;
   uint32_t next; /* in its list */
   uint32_t link;
@@ -63,9 +81,12 @@ struct gc__ties {
   uint32_t next_order;
   uint32_t candidate_count; /* during a stop */
   size_t entry_count, finalizer_count, running_count;
+  size_t leader_count; /* finalizers of the two kinds that keep what they lead to */
+  uint32_t *slots;     /* [ties.links] */
+  size_t slot_count, link_count;
   size_t data_count;  /* finalizers, queued ones included, whose data lies in the heap */
   bool finalizes_all; /* the next full collection queues what has a finalizer, dead or alive */
-  struct gc__region memory, young_memory, scratch_memory, head_memory, bit_memory;
+  struct gc__region memory, young_memory, scratch_memory, head_memory, bit_memory, slot_memory;
   struct gc__region order_memory[4]; /* collect/order.c */
 };
 
@@ -114,13 +135,32 @@ uint32_t gc__ties_find_entry(const struct gc__ties *ties, uint32_t map, size_t g
 uint32_t gc__ties_add_entry(struct gc__ties *ties, uint32_t map, size_t granule, size_t value);
 void gc__ties_drop_entry(struct gc__ties *ties, uint32_t entry);
 
+/* ---- Links ---- */
+
+/* The link whose word lies at this address; 0: there is none. */
+uint32_t gc__links_find(const struct gc__ties *ties, size_t slot);
+
+/* Makes room for one more, with its ties. False: no memory. */
+bool gc__links_reserve(struct gc__heap *heap);
+
+/* Room was reserved. holder: where the object begins that the word lies in; SIZE_MAX: in none. */
+void gc__links_add(struct gc__ties *ties, size_t slot, size_t granule, size_t holder, bool is_long);
+
+static inline bool gc__link_is_long(const struct gc__tie *tie) {
+  return (uint32_t)tie->other != 0;
+}
+
+/* Ends it; the word stays as it is. */
+void gc__links_drop(struct gc__ties *ties, uint32_t number);
+
 /* ---- Objects that end ---- */
 
 /* The object is gone, or will be: weak references to it are cleared, and all that hangs on it goes, its bit too. */
 void gc__ties_drop(struct gc__heap *heap, size_t granule);
 
-/* Clears weak references to it only. */
+/* Clears weak references to it only, and short links. */
 void gc__ties_clear_weak(struct gc__heap *heap, size_t granule);
+void gc__ties_clear_links(struct gc__heap *heap, size_t granule); /* short links only */
 
 /* All that hangs on one object hangs on another one from now on. False: no memory, and nothing has changed. */
 bool gc__ties_move(struct gc__heap *heap, size_t from, size_t to);
@@ -128,7 +168,7 @@ bool gc__ties_move(struct gc__heap *heap, size_t from, size_t to);
 /* ---- Finalizers ---- */
 
 /* Room was reserved. */
-void gc__ties_add_finalizer(struct gc__heap *heap, size_t granule, size_t data, size_t fn);
+void gc__ties_add_finalizer(struct gc__heap *heap, size_t granule, size_t data, size_t fn, enum gc__order_kind order);
 void gc__ties_end_finalizer(struct gc__heap *heap, uint32_t number);
 
 /* At the end of the queue; it hangs on its object still. */

@@ -1,7 +1,6 @@
 /* mode/generational.c - see generational.h. */
 #include "mode/generational.h"
 #include "collect/collector.h"
-#include "collect/pacing.h"
 
 static bool wants_full(const struct gc__collector *collector) {
   const struct gc__nursery *nursery = &collector->nursery;
@@ -35,8 +34,7 @@ static void pace_generations(struct gc__collector *collector, unsigned threads, 
   if (collector->last.number) note_last(collector);
   if (!collector->last.number || collector->last.is_full) {
     nursery->full_live_bytes = collector->last.live_bytes;
-    nursery->full_room_bytes =
-        gc__pacing_allowance(nursery->full_live_bytes, collector->growth_percent, threads, room_bytes);
+    nursery->full_room_bytes = gc__collector_allowance(collector, threads, room_bytes);
   }
   size_t allowance = gc__nursery_allowance(nursery, room_bytes);
   size_t least = gc__space_table_bytes(&heap->space) + nursery->full_live_bytes;

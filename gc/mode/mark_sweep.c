@@ -1,7 +1,6 @@
 /* mode/mark_sweep.c - see mark_sweep.h. */
 #include "mode/mark_sweep.h"
 #include "collect/collector.h"
-#include "collect/pacing.h"
 
 static bool wants_all(const struct gc__collector *collector) {
   (void)collector;
@@ -14,9 +13,7 @@ static void collect_all(struct gc__collector *collector, bool is_full) {
 }
 
 static void pace_all(struct gc__collector *collector, unsigned threads, size_t room_bytes) {
-  size_t live_bytes = collector->last.live_bytes;
-  gc__word_poke(&collector->heap.allowance_bytes,
-                gc__pacing_allowance(live_bytes, collector->growth_percent, threads, room_bytes));
+  gc__word_poke(&collector->heap.allowance_bytes, gc__collector_allowance(collector, threads, room_bytes));
 }
 
 const struct gc__mode gc__mode_mark_sweep = {.wants_full = wants_all, .collect = collect_all, .pace = pace_all};

@@ -1,7 +1,6 @@
 /* mode/refcount.c - see refcount.h. */
 #include "mode/refcount.h"
 #include "collect/collector.h"
-#include "collect/pacing.h"
 
 /* Of the growth since the last trace, the share that a trace has to free for the next one not to wait for longer. */
 #define WORTH_SHARE 8
@@ -98,9 +97,10 @@ static void note_epoch(struct gc__collector *collector) {
   size_t survived = last->counts.marked_bytes, before = nursery->old_bytes;
   size_t grown = last->live_bytes > before ? last->live_bytes - before : 0;
   nursery->old_bytes = last->live_bytes;
-  if (!nursery->bytes) nursery->bytes = nursery->wanted_bytes ? nursery->wanted_bytes : EPOCH_FIRST_BYTES;
+  if (!nursery->bytes)
+    nursery->bytes = nursery->wanted_bytes ? nursery->wanted_bytes : gc__nursery_thrifty(nursery, EPOCH_FIRST_BYTES);
   if (nursery->wanted_bytes) return;
-  size_t most = most_nursery_bytes(last->live_bytes);
+  size_t most = gc__nursery_thrifty(nursery, most_nursery_bytes(last->live_bytes));
   if (nursery->bytes > most) nursery->bytes = most;
   if (last->is_full || last->handed_bytes < nursery->bytes / 2) return;
   uint64_t survivors_ns = last->counts.marked_objects * EPOCH_SURVIVOR_NS,
@@ -110,7 +110,7 @@ static void note_epoch(struct gc__collector *collector) {
       pages_ns > EPOCH_PAUSE_NS && last->written_pages * GC__PAGE_BYTES > last->live_bytes / EPOCH_WRITTEN_SHARE;
   bool is_short = (survivors_ns + pages_ns) * 3 < EPOCH_PAUSE_NS, is_long = survivors_ns + pages_ns > EPOCH_PAUSE_NS;
   if (die_soon || is_short || are_all_written) nursery->bytes = nursery->bytes * 2 < most ? nursery->bytes * 2 : most;
-  else if (is_long && nursery->bytes > EPOCH_LEAST_BYTES) nursery->bytes /= 2;
+  else if (is_long && nursery->bytes > gc__nursery_thrifty(nursery, EPOCH_LEAST_BYTES)) nursery->bytes /= 2;
 }
 
 static void pace_counts(struct gc__collector *collector, unsigned threads, size_t room_bytes) {
@@ -120,8 +120,7 @@ static void pace_counts(struct gc__collector *collector, unsigned threads, size_
   if (!collector->last.number || collector->last.is_full) {
     note_trace(collector);
     nursery->full_live_bytes = collector->last.live_bytes;
-    nursery->full_room_bytes =
-        gc__pacing_allowance(nursery->full_live_bytes, collector->growth_percent, threads, room_bytes);
+    nursery->full_room_bytes = gc__collector_allowance(collector, threads, room_bytes);
     nursery->full_room_bytes *= nursery->trace_scale;
   }
   size_t allowance = gc__nursery_allowance(nursery, room_bytes), old_bytes = collector->last.live_bytes;

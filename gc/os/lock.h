@@ -13,6 +13,7 @@ enum gc__lock_rank {
   GC__RANK_LIFE,      /* start and shutdown of the library */
   GC__RANK_COLLECTOR, /* one collection at a time */
   GC__RANK_THREADS,   /* the registry of threads: held while the world is stopped */
+  GC__RANK_LAYER,     /* gc_locked */
   GC__RANK_ROOTS,     /* added root ranges */
   GC__RANK_TIES,      /* weak references, finalizers */
   GC__RANK_HEAP,      /* lists of blocks, page runs */

@@ -27,6 +27,11 @@ static void verify_tie(const struct gc__heap *heap, uint32_t number) {
     gc__verify(handle->kind == GC__TIE_HANDLE && handle->link == number, "weak.handles");
     gc__verify(*(const size_t *)(const void *)weak == (size_t)gc__heap_address(heap, tie->granule), "weak.handles");
   }
+  const struct gc__tie *next = gc__tie_at(ties, tie->next);
+  bool is_known = tie->next && (next->kind == GC__TIE_LINK || next->kind == GC__TIE_HOLDER);
+  gc__verify(!is_known || next->other >> 32 == number, "ties.before");
+  if (tie->kind == GC__TIE_LINK) gc__verify(gc__links_find(ties, tie->value) == number, "ties.links");
+  if (tie->kind == GC__TIE_HOLDER) gc__verify(gc__tie_at(ties, tie->link)->link == number, "ties.links");
   if (tie->kind == GC__TIE_ENTRY) gc__verify(gc__tie_at(ties, gc__tie_map(tie))->kind == GC__TIE_MAP, "ties.found");
 }
 

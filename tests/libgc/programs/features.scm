@@ -1,0 +1,55 @@
+;; What leans on the collector: weak tables, guardians, finalizers by way of guardians, threads, continuations, big
+;; numbers and strings, ports, modules loaded while the program runs.
+(use-modules (ice-9 threads) (ice-9 match) (ice-9 hash-table) (srfi srfi-1) (ice-9 format) (ice-9 regex))
+
+(define weak (make-weak-key-hash-table))
+(define kept (map (lambda (i) (let ((key (string #\k (integer->char (+ 97 (modulo i 26)))))) (hashq-set! weak key i) key))
+                  (iota 5000)))
+(for-each (lambda (i) (hashq-set! weak (list i) i)) (iota 20000))
+(gc) (gc)
+(format #t "weak keys: all kept ones there: ~a; garbage mostly gone: ~a~%"
+        (every (lambda (key i) (eqv? (hashq-ref weak key) i)) kept (iota 5000))
+        (< (hash-fold (lambda (k v n) (+ n 1)) 0 weak) 7000))
+
+(define values-table (make-weak-value-hash-table))
+(define strong (map (lambda (i) (vector i)) (iota 1000)))
+(for-each (lambda (v) (hash-set! values-table (vector-ref v 0) v)) strong)
+(for-each (lambda (i) (hash-set! values-table (+ 1000 i) (vector i))) (iota 10000))
+(gc) (gc)
+(format #t "weak values: ~a ~a~%" (every (lambda (i) (eq? (hash-ref values-table i) (list-ref strong i))) (iota 1000 0 1))
+        (< (hash-fold (lambda (k v n) (+ n 1)) 0 values-table) 2000))
+
+(define guardian (make-guardian))
+;; Held, or the symbol would go with the last list, and the one that is read below would be another.
+(define tag 'guarded)
+(for-each (lambda (i) (guardian (list tag i))) (iota 1000))
+(define held (list 'held))
+(guardian held)
+(gc) (gc) (gc)
+(define found (let loop ((found '())) (let ((x (guardian))) (if x (loop (cons x found)) found))))
+(format #t "guardian: most: ~a, whole: ~a, held: ~a~%" (> (length found) 900)
+        (every (lambda (x) (match x (((? (lambda (t) (eq? t tag))) (? number?)) #t) (_ #f))) found) (memq held found))
+
+(define (sum n) (let loop ((i 0) (l '())) (if (= i n) (apply + l) (loop (+ i 1) (cons i (if (> (length l) 50) '() l))))))
+(define threads (map (lambda (t) (call-with-new-thread (lambda () (let loop ((k 0) (s 0)) (if (= k 300) s (loop (+ k 1) (+ s (sum 200)))))))) (iota 4)))
+(format #t "threads: ~a~%" (map join-thread threads))
+
+(define (generate n)
+  (define return #f)
+  (define (next) (call/cc (lambda (r) (set! return r) (let loop ((i 0)) (when (< i n) (call/cc (lambda (k) (set! next (lambda () (k #f))) (return (make-vector 100 i)))) (loop (+ i 1)))) (return #f))))
+  (let loop ((count 0)) (let ((v (next))) (if (and v (< count n)) (loop (+ count 1)) count))))
+(format #t "continuations: ~a~%" (call-with-prompt 'p (lambda () (let loop ((i 0)) (if (< i 2000) (begin (make-string 1000 #\a) (loop (+ i 1))) 'done))) (lambda (k) k)))
+
+(define (factorial n) (if (= n 0) 1 (* n (factorial (- n 1)))))
+(format #t "big numbers: ~a~%" (string-length (number->string (factorial 2000))))
+(define text (string-concatenate (map (lambda (i) (number->string i)) (iota 20000))))
+(format #t "strings: ~a ~a~%" (string-length text) (length (list-matches "99" text)))
+(define port (open-output-string))
+(for-each (lambda (i) (write (list i 'x "y" #\z 1.5) port)) (iota 5000))
+(format #t "ports: ~a~%" (string-length (get-output-string port)))
+(format #t "sorting: ~a~%" (list-head (sort (map (lambda (i) (modulo (* i 7919) 10007)) (iota 10000)) <) 5))
+(define counts (make-hash-table))
+(for-each (lambda (i) (hashv-set! counts (modulo (* i i) 997) (+ 1 (hashv-ref counts (modulo (* i i) 997) 0)))) (iota 100000))
+(format #t "tables: ~a~%" (hash-fold (lambda (k v s) (+ (* k v) s)) 0 counts))
+(define s (make-symbol "unique"))
+(format #t "symbols: ~a~%" (length (delete-duplicates (map (lambda (i) (string->symbol (string-append "s" (number->string (modulo i 500))))) (iota 3000)))))

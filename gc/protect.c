@@ -85,7 +85,6 @@ static void *move_guarded(struct gc__thread *self, void *object, size_t bytes, s
 bool gc__guarded_resize(struct gc__thread *self, void *object, size_t bytes, void **moved) {
   struct gc__heap *heap = begin_guarded(self);
   struct gc__guard *guard = gc__guard_at(heap, object);
-  if (!bytes) bytes = GC__GRANULE_BYTES;
   size_t now_bytes = guard ? guard->bytes : 0;
   enum gc__access access = guard ? (enum gc__access)guard->access : GC__ACCESS_NONE;
   if (guard) gc__guard_check(heap, guard, "gc_realloc");

@@ -150,39 +150,39 @@ struct log_sizes {
   double committed_mib, next_mib;
 };
 
-static double mib_of(size_t bytes) {
+static double log_mib(size_t bytes) {
   return (double)bytes / (1024 * 1024);
 }
 
 static void log_full(const struct gc__collection *made, const struct log_sizes *sizes) {
   gc__report(
       "collection %zu: full, pause %.3f ms, live %.2f MiB in %zu objects, committed %.2f MiB, next after %.2f MiB",
-      made->number, (double)made->pause_ns / 1e6, mib_of(made->live_bytes), made->counts.marked_objects,
+      made->number, (double)made->pause_ns / 1e6, log_mib(made->live_bytes), made->counts.marked_objects,
       sizes->committed_mib, sizes->next_mib);
 }
 
 static void log_trace(const struct gc__collection *made, const struct log_sizes *sizes) {
   gc__report("collection %zu: full (%s), pause %.3f ms, live %.2f MiB, %.2f MiB of cycles freed, committed %.2f MiB, "
              "next after %.2f MiB",
-             made->number, made->reason, (double)made->pause_ns / 1e6, mib_of(made->live_bytes),
-             mib_of(made->traced_bytes), sizes->committed_mib, sizes->next_mib);
+             made->number, made->reason, (double)made->pause_ns / 1e6, log_mib(made->live_bytes),
+             log_mib(made->traced_bytes), sizes->committed_mib, sizes->next_mib);
 }
 
 /* A minor collection or an epoch. */
 static void log_young(const struct gc__collection *made, const struct log_sizes *sizes, const char *name) {
   gc__report("collection %zu: %s, pause %.3f ms, %.2f of %.2f MiB survived in %zu objects, %zu pages written (%s), old "
              "%.2f MiB, committed %.2f MiB, next after %.2f MiB",
-             made->number, name, (double)made->pause_ns / 1e6, mib_of(made->counts.marked_bytes),
-             mib_of(made->handed_bytes), made->counts.marked_objects, made->written_pages,
-             gc__tracking_name(gc__tracking_of(&gc__runtime.collector.heap)), mib_of(made->live_bytes),
+             made->number, name, (double)made->pause_ns / 1e6, log_mib(made->counts.marked_bytes),
+             log_mib(made->handed_bytes), made->counts.marked_objects, made->written_pages,
+             gc__tracking_name(gc__tracking_of(&gc__runtime.collector.heap)), log_mib(made->live_bytes),
              sizes->committed_mib, sizes->next_mib);
 }
 
 void gc__log_collection(const struct gc__collection *made) {
   const struct gc__heap *heap = &gc__runtime.collector.heap;
   bool has_counts = gc__heap_has_counts(heap);
-  struct log_sizes sizes = {mib_of(gc__word_peek(&gc__runtime.budget.used_bytes)),
-                            mib_of(gc__word_peek(&heap->allowance_bytes))};
+  struct log_sizes sizes = {log_mib(gc__word_peek(&gc__runtime.budget.used_bytes)),
+                            log_mib(gc__word_peek(&heap->allowance_bytes))};
   if (!made->is_full) log_young(made, &sizes, has_counts ? "epoch" : "minor");
   else if (has_counts) log_trace(made, &sizes);
   else log_full(made, &sizes);

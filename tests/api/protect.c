@@ -449,7 +449,7 @@ START_TEST(resizing_keeps_contents_guard_and_protection) {
     char *object = gc_alloc_guarded(before);
     pattern_fill(object, before, 3);
     for (size_t j = 0; j < sizeof sizes / sizeof sizes[0]; j++) {
-      size_t bytes = sizes[j] ? sizes[j] : 16, kept = bytes < before ? bytes : before;
+      size_t bytes = sizes[j] ? sizes[j] : 16, kept = sizes[j] < before ? sizes[j] : before;
       ck_assert_int_eq(gc_protect(object, protections[i]), 0);
       object = gc_realloc(object, sizes[j]);
       ck_assert_ptr_nonnull(object);

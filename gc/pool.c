@@ -86,10 +86,12 @@ static void end_ownership(void *argument) {
 }
 
 static GC__NOINLINE void take_from_owner(struct gc_pool *pool) {
-  struct gc__world *world = &gc__runtime.collector.world;
-  gc__lock_take(&world->lock);
-  if (gc__word_get(&pool->owner)) gc__world_stop(world, end_ownership, pool);
-  gc__lock_give(&world->lock);
+  struct gc__collector *collector = &gc__runtime.collector;
+  gc__lock_take(&collector->lock); /* [world.stopper] */
+  gc__lock_take(&collector->world.lock);
+  if (gc__word_get(&pool->owner)) gc__world_stop(&collector->world, end_ownership, pool);
+  gc__lock_give(&collector->world.lock);
+  gc__lock_give(&collector->lock);
 }
 
 /* Whether a lock was taken: for end_section. */

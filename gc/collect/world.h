@@ -8,6 +8,8 @@
  * never waits for anything that a stopping thread may hold; while the collector itself holds the registry's lock, no
  * thread can enter or leave it, and nobody stops the collector.
  * Inside ThreadSanitizer's runtime it does not answer, but is asked again [tsan.outside].
+ * [world.stopper] Who stops the world holds the collector's lock, which is taken outside of sections: a collection waits
+ * for the registry's lock in a section, and would never answer the stop of another thread that has it.
  * [world.blocked] A thread inside gc_blocked is not signalled and touches no object; coming back it waits for the
  * restart.
  *

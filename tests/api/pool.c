@@ -1,9 +1,12 @@
-/* tests/api/pool.c - memory pools: blocks are zero and apart, keep each other and what they point to (but in leaf pools),
- * and are gone with their pool; figures; what a block refuses; several threads.
+/* tests/api/pool.c - memory pools: blocks are zero and apart, keep each other and what they point to (but in leaf
+ * pools), and are gone with their pool; figures; what a block refuses; several threads.
  */
 #include "support.h"
 #include <trefoil/pool.h>
 #include <trefoil/weak.h>
+
+#include <sched.h>
+#include <stdatomic.h>
 
 enum { COUNT = 5000 };
 
@@ -203,6 +206,45 @@ START_TEST(from_several_threads) {
 }
 END_TEST
 
+static atomic_bool is_over;
+static _Atomic(struct gc_pool *) offered;
+
+/* Not all the time: the next collection would have the lock at once. */
+static void *collect_at_offers(void *unused) {
+  while (!atomic_load(&is_over)) {
+    if (atomic_load(&offered)) gc_collect(GC_COLLECT_FULL);
+    sched_yield();
+  }
+  return unused;
+}
+
+static void *take_offers(void *unused) {
+  while (!atomic_load(&is_over)) {
+    struct gc_pool *pool = atomic_load(&offered);
+    if (!pool) continue;
+    require(gc_pool_alloc(pool));
+    atomic_store(&offered, NULL);
+  }
+  return unused;
+}
+
+/* A thread that takes a pool from its owner stops the world, as a collection at the same time wants to. */
+START_TEST(changing_hands_during_collections) {
+  pthread_t collecting, taking;
+  ck_assert_int_eq(gc_thread_create(&collecting, NULL, collect_at_offers, NULL), 0);
+  ck_assert_int_eq(gc_thread_create(&taking, NULL, take_offers, NULL), 0);
+  for (unsigned i = 0; i < repetitions(1000); i++) {
+    struct gc_pool *pool = gc_pool_new(16, 0, 0);
+    atomic_store(&offered, pool);
+    while (atomic_load(&offered)) sched_yield();
+    gc_pool_destroy(pool);
+  }
+  atomic_store(&is_over, true);
+  pthread_join(collecting, NULL);
+  pthread_join(taking, NULL);
+}
+END_TEST
+
 int main(void) {
   TCase *tests = suite_begin("pool");
   tcase_add_loop_test(tests, blocks_are_zero_and_apart, 0, SIZES);
@@ -213,5 +255,6 @@ int main(void) {
   tcase_add_test(tests, wrong_arguments_fail);
   tcase_add_test(tests, no_memory_is_reported);
   tcase_add_test(tests, from_several_threads);
+  tcase_add_test(tests, changing_hands_during_collections);
   return suite_end();
 }

@@ -25,6 +25,8 @@ ENOUGH_TO_FORGET = {"false-roots": ["size=1M", "decoys=1000", "rounds=10"],
                     "binary-trees": ["depth=17"],
                     "rings": ["rings=20000", "kept=2000", "nodes=100"],
                     "larson": ["objects=50000", "rounds=2"]}
+# When a collection comes is a matter of time, too: on a busy machine 1 run of some hundred lost nothing.
+RUNS_TO_FORGET = 5
 
 
 class Modes(unittest.TestCase):
@@ -68,8 +70,12 @@ class Modes(unittest.TestCase):
         for name in WORKLOADS:
             with self.subTest(name):
                 arguments = ENOUGH_TO_FORGET.get(name, WORKLOADS[name][0])
-                done = self.run_workload(name, arguments, "generational", "barrier", BENCH_FORGET="1")
-                self.assertEqual(done.returncode == 0, name in NEVER_LOSES, done.stderr)
+                runs = 1 if name in NEVER_LOSES else RUNS_TO_FORGET
+                status = 0
+                while status == 0 and runs > 0:
+                    done = self.run_workload(name, arguments, "generational", "barrier", BENCH_FORGET="1")
+                    status, runs = done.returncode, runs - 1
+                self.assertEqual(status == 0, name in NEVER_LOSES, done.stderr)
 
 
 if __name__ == "__main__":

@@ -37,9 +37,9 @@
 #define TREFOIL_VERSION_PATCH 0
 
 #if defined(__GNUC__)
-#define GC_PUBLIC                     __attribute__((visibility("default")))
-#define GC_MALLOC_LIKE                __attribute__((malloc, warn_unused_result))
-#define GC_SIZED_BY(...)              __attribute__((alloc_size(__VA_ARGS__)))
+#define GC_PUBLIC        __attribute__((visibility("default")))
+#define GC_MALLOC_LIKE   __attribute__((malloc, warn_unused_result))
+#define GC_SIZED_BY(...) __attribute__((alloc_size(__VA_ARGS__)))
 #define GC_PRINTF_LIKE(string, first) __attribute__((format(printf, string, first)))
 #else
 #define GC_PUBLIC
@@ -72,35 +72,34 @@ enum gc_finalize { GC_FINALIZE_THREAD, GC_FINALIZE_MANUAL };
 /* Settings, read once by gc_init. Start from GC_OPTIONS_INIT; zero always means "let the library choose". The
  * environment variables named here win over the program's values; sizes there take a suffix K, M or G. */
 struct gc_options {
-  size_t struct_bytes;       /* set by GC_OPTIONS_INIT */
-  enum gc_mode mode;         /* TREFOIL_MODE: generational, mark-sweep, refcount */
-  enum gc_tracking tracking; /* TREFOIL_TRACKING: auto, pages, protect, barrier, none */
-  size_t limit_bytes;        /* TREFOIL_LIMIT: all memory that the library commits, its tables included. 0: the
-                                container's or machine's memory less what the rest of the process uses, read again at
-                                each collection, less 5 % */
-  size_t initial_bytes;      /* TREFOIL_INITIAL: heap that is taken and touched at the start, with its tables: see
-                                gc_init */
-  size_t nursery_bytes;      /* TREFOIL_NURSERY: allocation between two minor collections or epochs; unused by
-                                mark-sweep */
-  unsigned growth_percent;   /* TREFOIL_GROWTH: the live heap may grow by this much before a full collection */
-  unsigned markers;          /* TREFOIL_MARKERS: threads that mark, the collecting one included; 0: one for each
-                                processor that the process may use */
-  void *buffer;              /* the whole heap inside this memory: see gc_init. Both or neither */
+  size_t struct_bytes;          /* set by GC_OPTIONS_INIT */
+  enum gc_mode mode;            /* TREFOIL_MODE: generational, mark-sweep, refcount */
+  enum gc_tracking tracking;    /* TREFOIL_TRACKING: auto, pages, protect, barrier, none */
+  size_t limit_bytes;           /* TREFOIL_LIMIT: all memory that the library commits, its tables included. 0: the
+                                   container's or machine's memory less what the rest of the process uses, read again at
+                                   each collection, less 5 % */
+  size_t initial_bytes;         /* TREFOIL_INITIAL: heap that is taken and touched at the start, with its tables: see
+                                   gc_init */
+  size_t nursery_bytes;         /* TREFOIL_NURSERY: allocation between two minor collections or epochs; unused by
+                                   mark-sweep */
+  unsigned growth_percent;      /* TREFOIL_GROWTH: the live heap may grow by this much before a full collection */
+  unsigned markers;             /* TREFOIL_MARKERS: threads that mark, the collecting one included; 0: one for each
+                                   processor that the process may use */
+  void *buffer;                 /* the whole heap inside this memory: see gc_init. Both or neither */
   size_t buffer_bytes;
-  const char *swap_path; /* TREFOIL_SWAP: a directory, or a name that nothing has yet: cold parts of the heap go to
-                            a file there that is unlinked at once (protect.h); limit_bytes then bounds what is in
-                            memory, tables included. NULL: none. A file system in memory (tmpfs) gains nothing */
-  size_t swap_bytes;     /* TREFOIL_SWAP_BYTES: of that file at most; 0: what its file system has free */
+  const char *swap_path;        /* TREFOIL_SWAP: a directory, or a name that nothing has yet: cold parts of the heap go to
+                                   a file there that is unlinked at once (protect.h); limit_bytes then bounds what is in
+                                   memory, tables included. NULL: none. A file system in memory (tmpfs) gains nothing */
+  size_t swap_bytes;            /* TREFOIL_SWAP_BYTES: of that file at most; 0: what its file system has free */
   enum gc_finalize finalize;
   bool finalize_at_shutdown;
-  bool interior_in_heap; /* words in objects that point inside an object keep it (default true) */
-  int stop_signal;       /* signal that stops threads; 0: SIGPWR. It must not be used by the program otherwise.
-                            Threads that block it cannot be stopped and are named on standard error */
-  unsigned
-      guard_freed_percent; /* TREFOIL_GUARD_FREED: share of the objects above 8 KiB that gc_free makes inaccessible,
-                              so that a later use of one faults and is told (trefoil/protect.h); up to 100, 0: none.
-                              They lose their memory at once. The last 1,024 that were freed are kept so, and at most
-                              256 MiB of addresses or a quarter of the limit, whichever is less; the oldest go first */
+  bool interior_in_heap;        /* words in objects that point inside an object keep it (default true) */
+  int stop_signal;              /* signal that stops threads; 0: SIGPWR. It must not be used by the program otherwise.
+                                   Threads that block it cannot be stopped and are named on standard error */
+  unsigned guard_freed_percent; /* TREFOIL_GUARD_FREED: share of the objects above 8 KiB that gc_free makes inaccessible,
+                                   so that a later use of one faults and is told (trefoil/protect.h); up to 100, 0: none.
+                                   They lose their memory at once. The last 1,024 that were freed are kept so, and at most
+                                   256 MiB of addresses or a quarter of the limit, whichever is less; the oldest go first */
 };
 
 /* Positional, so that C++ takes it: struct gc_options o = GC_OPTIONS_INIT; o.markers = 1; */
@@ -118,8 +117,8 @@ struct gc_options {
  * read. Further variables: TREFOIL_LOG=gc (a line for each collection on standard error), TREFOIL_STATS=FILE (all
  * statistics and pauses as JSON at exit), TREFOIL_STRESS=alloc (collect at every allocation; swap: gc_swap_out
  * takes everything for cold), TREFOIL_CHECK=heap (verify
- * the heap after each collection), TREFOIL_CHECK=barriers (under GC_TRACK_BARRIER: name each pointer that was stored
- * into an old object without gc_write or its relatives; takes as much memory again as the heap; words are compared at
+ * the heap after each collection), TREFOIL_CHECK=barriers (under GC_TRACK_BARRIER: name each pointer that was stored into
+ * an old object without gc_write or its relatives; takes as much memory again as the heap; words are compared at
  * collections, beside other threads a word is named at the one after).
  *
  * A heap in a buffer: the collector and all its tables lie in that memory, and the system is never asked for any after
@@ -173,8 +172,8 @@ struct gc_layout {
 
 /* count elements in a row, of which only the layout's pointer fields are scanned: a pointer anywhere else in them keeps
  * nothing. The layout is read during the call only; of two with the same content the second takes no memory. It is
- * repeated to the end of the object (gc_size). NULL and EINVAL: no layout, or one that breaks its rules. An object
- * whose layout has no pointers is a leaf. After 65,535 different layouts objects of further ones are scanned whole. */
+ * repeated to the end of the object (gc_size). NULL and EINVAL: no layout, or one that breaks its rules. An object whose
+ * layout has no pointers is a leaf. After 65,535 different layouts objects of further ones are scanned whole. */
 GC_PUBLIC void *gc_alloc_typed(const struct gc_layout *layout, size_t count) GC_MALLOC_LIKE;
 
 /* alignment: a power of two, else EINVAL. */
@@ -184,12 +183,12 @@ GC_PUBLIC void *gc_alloc_aligned(size_t alignment, size_t bytes) GC_MALLOC_LIKE 
 GC_PUBLIC void *gc_alloc_root(size_t bytes) GC_MALLOC_LIKE GC_SIZED_BY(1);
 
 /* Resizes, in place where it can, else by moving (the old object is freed then). New bytes are zero; leaf and root
- * objects stay so, and an object keeps the alignment or the layout that it was made with. NULL is gc_alloc; 0 bytes
- * give a minimal object. On failure: NULL, and the old object stays; EINVAL: bytes is no multiple of what one element
- * of a typed object takes; ENOMEM. Anything but NULL or the start of an object is misuse. */
+ * objects stay so, and an object keeps the alignment or the layout that it was made with. NULL is gc_alloc; 0 bytes give
+ * a minimal object. On failure: NULL, and the old object stays; EINVAL: bytes is no multiple of what one element of a
+ * typed object takes; ENOMEM. Anything but NULL or the start of an object is misuse. */
 GC_PUBLIC void *gc_realloc(void *object, size_t bytes) __attribute__((warn_unused_result)) GC_SIZED_BY(2);
-GC_PUBLIC void *gc_realloc_array(void *object, size_t count, size_t bytes) __attribute__((warn_unused_result))
-GC_SIZED_BY(2, 3);
+GC_PUBLIC void *gc_realloc_array(void *object, size_t count, size_t bytes)
+    __attribute__((warn_unused_result)) GC_SIZED_BY(2, 3);
 
 /* Optional: gives an object back at once. NULL is fine. A pointer that is not the start of a live object is misuse; a
  * double free is reported until the cell has a new tenant. */
@@ -205,9 +204,7 @@ GC_PUBLIC char *gc_vasprintf(const char *format, va_list arguments) GC_MALLOC_LI
 GC_PUBLIC void *gc_memdup(const void *from, size_t bytes) GC_MALLOC_LIKE GC_SIZED_BY(2);
 
 /* The object is reachable up to this call, however well the compiler optimizes. Costs nothing. */
-static inline void gc_keep(const void *object) {
-  __asm__ volatile("" : : "g"(object) : "memory");
-}
+static inline void gc_keep(const void *object) { __asm__ volatile("" : : "g"(object) : "memory"); }
 
 #define gc_new(T)          ((T *)gc_alloc(sizeof(T)))
 #define gc_new_array(T, n) ((T *)gc_alloc_array((n), sizeof(T)))
@@ -282,16 +279,15 @@ GC_PUBLIC void gc_write_range(void *to, const void *from, size_t bytes);
 GC_PUBLIC void gc_written(const void *start, size_t bytes);
 
 /* Before a system call writes into objects; needed under GC_TRACK_PROTECT only, where the call would fail with EFAULT
- * else. The pages that hold the range stay open until the next collection. (Under GC_TRACK_PROTECT a store needs the
- * system too: a page that it makes writable again counts against RLIMIT_DATA, and a program that is at that limit
- * dies.) */
+ * else. The pages that hold the range stay open until the next collection. (Under GC_TRACK_PROTECT a store needs the system
+ * too: a page that it makes writable again counts against RLIMIT_DATA, and a program that is at that limit dies.) */
 GC_PUBLIC void gc_will_write(void *start, size_t bytes);
 
 /* ---- Collecting, roots, threads ----------------------------------------------------------------------------- */
 
-/* GC_COLLECT_MINOR: of the young objects, in generational mode; now and then it is a full one all the same, when the
- * old ones have grown enough. In mark-sweep mode both are a full collection. In refcount mode MINOR is an epoch, after
- * which all that it found dead is freed; FULL finds cycles, too. Works while collection is disabled, too. */
+/* GC_COLLECT_MINOR: of the young objects, in generational mode; now and then it is a full one all the same, when the old
+ * ones have grown enough. In mark-sweep mode both are a full collection. In refcount mode MINOR is an epoch, after which
+ * all that it found dead is freed; FULL finds cycles, too. Works while collection is disabled, too. */
 enum gc_collection { GC_COLLECT_MINOR, GC_COLLECT_FULL };
 GC_PUBLIC void gc_collect(enum gc_collection kind);
 
@@ -317,55 +313,51 @@ GC_PUBLIC int gc_thread_detach(void);
 GC_PUBLIC int gc_thread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*fn)(void *),
                                void *argument);
 
-/* gc_blocked calls fn(argument) and returns its result; meanwhile the collector neither stops nor waits for this
- * thread, so fn must not touch objects, nor let a system call such as read(2) write into one (the argument and what the
- * caller holds stay reachable). gc_unblocked, inside it, calls a function that may touch objects again. Both nest;
- * outside gc_blocked, gc_unblocked is a plain call. fn must return; leaving gc_blocked by longjmp or an exception is
- * not supported. */
+/* gc_blocked calls fn(argument) and returns its result; meanwhile the collector neither stops nor waits for this thread,
+ * so fn must not touch objects, nor let a system call such as read(2) write into one (the argument and what the caller
+ * holds stay reachable). gc_unblocked, inside it, calls a function that may touch objects again. Both nest; outside
+ * gc_blocked, gc_unblocked is a plain call. fn must return; leaving gc_blocked by longjmp or an exception is not
+ * supported. */
 GC_PUBLIC void *gc_blocked(void *(*fn)(void *), void *argument);
 GC_PUBLIC void *gc_unblocked(void *(*fn)(void *), void *argument);
 
 /* ---- Helpers of GC_LAYOUT_DEFINE ---------------------------------------------------------------------------- */
-#define GC_LAYOUT_COUNT_(...)                                                                                          \
-  GC_LAYOUT_COUNT2_(__VA_ARGS__, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12,   \
-                    11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
-#define GC_LAYOUT_COUNT2_(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20,   \
-                          f21, f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, n, ...)                          \
-  n
-#define GC_LAYOUT_EACH_(n, T, ...)  GC_LAYOUT_EACH2_(n, T, __VA_ARGS__)
+#define GC_LAYOUT_COUNT_(...) GC_LAYOUT_COUNT2_(__VA_ARGS__, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define GC_LAYOUT_COUNT2_(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, n, ...) n
+#define GC_LAYOUT_EACH_(n, T, ...) GC_LAYOUT_EACH2_(n, T, __VA_ARGS__)
 #define GC_LAYOUT_EACH2_(n, T, ...) GC_LAYOUT_##n##_(T, __VA_ARGS__)
-#define GC_LAYOUT_1_(T, f)          offsetof(T, f)
-#define GC_LAYOUT_2_(T, f, ...)     offsetof(T, f), GC_LAYOUT_1_(T, __VA_ARGS__)
-#define GC_LAYOUT_3_(T, f, ...)     offsetof(T, f), GC_LAYOUT_2_(T, __VA_ARGS__)
-#define GC_LAYOUT_4_(T, f, ...)     offsetof(T, f), GC_LAYOUT_3_(T, __VA_ARGS__)
-#define GC_LAYOUT_5_(T, f, ...)     offsetof(T, f), GC_LAYOUT_4_(T, __VA_ARGS__)
-#define GC_LAYOUT_6_(T, f, ...)     offsetof(T, f), GC_LAYOUT_5_(T, __VA_ARGS__)
-#define GC_LAYOUT_7_(T, f, ...)     offsetof(T, f), GC_LAYOUT_6_(T, __VA_ARGS__)
-#define GC_LAYOUT_8_(T, f, ...)     offsetof(T, f), GC_LAYOUT_7_(T, __VA_ARGS__)
-#define GC_LAYOUT_9_(T, f, ...)     offsetof(T, f), GC_LAYOUT_8_(T, __VA_ARGS__)
-#define GC_LAYOUT_10_(T, f, ...)    offsetof(T, f), GC_LAYOUT_9_(T, __VA_ARGS__)
-#define GC_LAYOUT_11_(T, f, ...)    offsetof(T, f), GC_LAYOUT_10_(T, __VA_ARGS__)
-#define GC_LAYOUT_12_(T, f, ...)    offsetof(T, f), GC_LAYOUT_11_(T, __VA_ARGS__)
-#define GC_LAYOUT_13_(T, f, ...)    offsetof(T, f), GC_LAYOUT_12_(T, __VA_ARGS__)
-#define GC_LAYOUT_14_(T, f, ...)    offsetof(T, f), GC_LAYOUT_13_(T, __VA_ARGS__)
-#define GC_LAYOUT_15_(T, f, ...)    offsetof(T, f), GC_LAYOUT_14_(T, __VA_ARGS__)
-#define GC_LAYOUT_16_(T, f, ...)    offsetof(T, f), GC_LAYOUT_15_(T, __VA_ARGS__)
-#define GC_LAYOUT_17_(T, f, ...)    offsetof(T, f), GC_LAYOUT_16_(T, __VA_ARGS__)
-#define GC_LAYOUT_18_(T, f, ...)    offsetof(T, f), GC_LAYOUT_17_(T, __VA_ARGS__)
-#define GC_LAYOUT_19_(T, f, ...)    offsetof(T, f), GC_LAYOUT_18_(T, __VA_ARGS__)
-#define GC_LAYOUT_20_(T, f, ...)    offsetof(T, f), GC_LAYOUT_19_(T, __VA_ARGS__)
-#define GC_LAYOUT_21_(T, f, ...)    offsetof(T, f), GC_LAYOUT_20_(T, __VA_ARGS__)
-#define GC_LAYOUT_22_(T, f, ...)    offsetof(T, f), GC_LAYOUT_21_(T, __VA_ARGS__)
-#define GC_LAYOUT_23_(T, f, ...)    offsetof(T, f), GC_LAYOUT_22_(T, __VA_ARGS__)
-#define GC_LAYOUT_24_(T, f, ...)    offsetof(T, f), GC_LAYOUT_23_(T, __VA_ARGS__)
-#define GC_LAYOUT_25_(T, f, ...)    offsetof(T, f), GC_LAYOUT_24_(T, __VA_ARGS__)
-#define GC_LAYOUT_26_(T, f, ...)    offsetof(T, f), GC_LAYOUT_25_(T, __VA_ARGS__)
-#define GC_LAYOUT_27_(T, f, ...)    offsetof(T, f), GC_LAYOUT_26_(T, __VA_ARGS__)
-#define GC_LAYOUT_28_(T, f, ...)    offsetof(T, f), GC_LAYOUT_27_(T, __VA_ARGS__)
-#define GC_LAYOUT_29_(T, f, ...)    offsetof(T, f), GC_LAYOUT_28_(T, __VA_ARGS__)
-#define GC_LAYOUT_30_(T, f, ...)    offsetof(T, f), GC_LAYOUT_29_(T, __VA_ARGS__)
-#define GC_LAYOUT_31_(T, f, ...)    offsetof(T, f), GC_LAYOUT_30_(T, __VA_ARGS__)
-#define GC_LAYOUT_32_(T, f, ...)    offsetof(T, f), GC_LAYOUT_31_(T, __VA_ARGS__)
+#define GC_LAYOUT_1_(T, f) offsetof(T, f)
+#define GC_LAYOUT_2_(T, f, ...) offsetof(T, f), GC_LAYOUT_1_(T, __VA_ARGS__)
+#define GC_LAYOUT_3_(T, f, ...) offsetof(T, f), GC_LAYOUT_2_(T, __VA_ARGS__)
+#define GC_LAYOUT_4_(T, f, ...) offsetof(T, f), GC_LAYOUT_3_(T, __VA_ARGS__)
+#define GC_LAYOUT_5_(T, f, ...) offsetof(T, f), GC_LAYOUT_4_(T, __VA_ARGS__)
+#define GC_LAYOUT_6_(T, f, ...) offsetof(T, f), GC_LAYOUT_5_(T, __VA_ARGS__)
+#define GC_LAYOUT_7_(T, f, ...) offsetof(T, f), GC_LAYOUT_6_(T, __VA_ARGS__)
+#define GC_LAYOUT_8_(T, f, ...) offsetof(T, f), GC_LAYOUT_7_(T, __VA_ARGS__)
+#define GC_LAYOUT_9_(T, f, ...) offsetof(T, f), GC_LAYOUT_8_(T, __VA_ARGS__)
+#define GC_LAYOUT_10_(T, f, ...) offsetof(T, f), GC_LAYOUT_9_(T, __VA_ARGS__)
+#define GC_LAYOUT_11_(T, f, ...) offsetof(T, f), GC_LAYOUT_10_(T, __VA_ARGS__)
+#define GC_LAYOUT_12_(T, f, ...) offsetof(T, f), GC_LAYOUT_11_(T, __VA_ARGS__)
+#define GC_LAYOUT_13_(T, f, ...) offsetof(T, f), GC_LAYOUT_12_(T, __VA_ARGS__)
+#define GC_LAYOUT_14_(T, f, ...) offsetof(T, f), GC_LAYOUT_13_(T, __VA_ARGS__)
+#define GC_LAYOUT_15_(T, f, ...) offsetof(T, f), GC_LAYOUT_14_(T, __VA_ARGS__)
+#define GC_LAYOUT_16_(T, f, ...) offsetof(T, f), GC_LAYOUT_15_(T, __VA_ARGS__)
+#define GC_LAYOUT_17_(T, f, ...) offsetof(T, f), GC_LAYOUT_16_(T, __VA_ARGS__)
+#define GC_LAYOUT_18_(T, f, ...) offsetof(T, f), GC_LAYOUT_17_(T, __VA_ARGS__)
+#define GC_LAYOUT_19_(T, f, ...) offsetof(T, f), GC_LAYOUT_18_(T, __VA_ARGS__)
+#define GC_LAYOUT_20_(T, f, ...) offsetof(T, f), GC_LAYOUT_19_(T, __VA_ARGS__)
+#define GC_LAYOUT_21_(T, f, ...) offsetof(T, f), GC_LAYOUT_20_(T, __VA_ARGS__)
+#define GC_LAYOUT_22_(T, f, ...) offsetof(T, f), GC_LAYOUT_21_(T, __VA_ARGS__)
+#define GC_LAYOUT_23_(T, f, ...) offsetof(T, f), GC_LAYOUT_22_(T, __VA_ARGS__)
+#define GC_LAYOUT_24_(T, f, ...) offsetof(T, f), GC_LAYOUT_23_(T, __VA_ARGS__)
+#define GC_LAYOUT_25_(T, f, ...) offsetof(T, f), GC_LAYOUT_24_(T, __VA_ARGS__)
+#define GC_LAYOUT_26_(T, f, ...) offsetof(T, f), GC_LAYOUT_25_(T, __VA_ARGS__)
+#define GC_LAYOUT_27_(T, f, ...) offsetof(T, f), GC_LAYOUT_26_(T, __VA_ARGS__)
+#define GC_LAYOUT_28_(T, f, ...) offsetof(T, f), GC_LAYOUT_27_(T, __VA_ARGS__)
+#define GC_LAYOUT_29_(T, f, ...) offsetof(T, f), GC_LAYOUT_28_(T, __VA_ARGS__)
+#define GC_LAYOUT_30_(T, f, ...) offsetof(T, f), GC_LAYOUT_29_(T, __VA_ARGS__)
+#define GC_LAYOUT_31_(T, f, ...) offsetof(T, f), GC_LAYOUT_30_(T, __VA_ARGS__)
+#define GC_LAYOUT_32_(T, f, ...) offsetof(T, f), GC_LAYOUT_31_(T, __VA_ARGS__)
 
 #ifdef __cplusplus
 } /* extern "C" */

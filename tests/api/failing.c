@@ -1,12 +1,14 @@
-/* tests/api/failing.c - the k-th request for memory to the system fails, for k = 1, 2, ... until the program runs through:
- * each failure shows as NULL or ENOMEM and loses nothing.
+/* tests/api/failing.c - the k-th request for memory to the system fails, for k = 1, 2, ... until the program runs
+ * through: each failure shows as NULL or ENOMEM and loses nothing.
  *
  * TREFOIL_FAIL_COMMIT=k is read by builds with -Dchecks=true. Each k has a child process of its own, whose exit status
  * says how it went.
  */
 #include "support.h"
 #include <sys/wait.h>
+#include <trefoil/pool.h>
 #include <trefoil/protect.h>
+#include <trefoil/weak.h>
 
 enum {
   RAN_THROUGH = 0,
@@ -100,6 +102,82 @@ static NOT_INLINED void try_guards(void) {
   for (unsigned i = 0; i < 6; i++) gc_free(note(gc_alloc_leaf(20000)));
 }
 
+enum { TIED = 3000 };
+
+static unsigned finalized, to_finalize;
+
+static void count_finalized(void *object, void *data) {
+  if (((struct node *)object)->number != (uintptr_t)data) broken("a finalizer gets another object");
+  finalized++;
+}
+
+/* What hangs on objects stays what it was, whether the next one could be made or not. */
+static NOT_INLINED void try_ties(void) {
+  static struct node *keys[TIED];
+  static struct gc_weak *weak[TIED];
+  static bool is_in_map[TIED];
+  struct gc_weak_map *map = note(gc_weak_map_new());
+  size_t in_map = 0;
+  for (unsigned i = 0; i < TIED; i++) {
+    if (!(keys[i] = note(gc_alloc(sizeof **keys)))) continue;
+    keys[i]->number = i;
+    weak[i] = note(gc_weak_new(keys[i]));
+    int error = map ? gc_weak_map_put(map, keys[i], note(gc_alloc(32))) : ENOMEM;
+    note_error(error);
+    in_map += is_in_map[i] = error == 0;
+    error = gc_finalizer_set(keys[i], count_finalized, (void *)(uintptr_t)i);
+    note_error(error);
+    to_finalize += error == 0;
+  }
+  gc_collect(GC_COLLECT_MINOR);
+  gc_collect(GC_COLLECT_FULL);
+  if (map && gc_weak_map_count(map) != in_map) broken("a map has another number of entries");
+  for (unsigned i = 0; i < TIED; i++) {
+    if (weak[i] && gc_weak_get(weak[i]) != keys[i]) broken("a weak reference was lost");
+    if (is_in_map[i] && keys[i]->number != i) broken("a key was lost");
+    keys[i] = NULL;
+    weak[i] = NULL;
+  }
+  if (finalized) broken("an object was finalized in use");
+}
+
+static NOT_INLINED void try_pools(void) {
+  static struct node *blocks[2][5000];
+  for (unsigned leaf = 0; leaf < 2; leaf++) {
+    struct gc_pool *pool = note(gc_pool_new(sizeof(struct node), 100, leaf ? GC_POOL_LEAF : 0));
+    if (!pool) continue;
+    size_t used = 0;
+    for (unsigned i = 0; i < 5000; i++) {
+      struct node *block = blocks[leaf][i] = note(gc_pool_alloc(pool));
+      if (!block) continue;
+      if (block->number) broken("a block is not zero");
+      block->number = i + 1;
+      used++;
+    }
+    struct gc_pool_usage usage;
+    gc_pool_usage(pool, &usage);
+    if (usage.used_blocks != used) broken("a pool counts other blocks");
+    gc_collect(GC_COLLECT_FULL);
+    for (unsigned i = 0; i < 5000; i++) {
+      if (!blocks[leaf][i]) continue;
+      if (blocks[leaf][i]->number != i + 1) broken("a block is damaged");
+      gc_pool_free(pool, blocks[leaf][i]);
+      blocks[leaf][i] = NULL;
+    }
+    gc_pool_destroy(pool);
+  }
+}
+
+/* Finalizers that were set run in the end, however many requests fail in between. */
+static void check_finalized(void) {
+  for (int i = 0; i < 10 && finalized < to_finalize - to_finalize / 50; i++) {
+    stack_clear();
+    gc_collect(GC_COLLECT_FULL);
+    gc_finalizers_run();
+  }
+  if (finalized < to_finalize - to_finalize / 50 || finalized > to_finalize) broken("finalizers were lost");
+}
+
 static void *extend_in_thread(void *unused) {
   (void)unused;
   struct node *mine = NULL;
@@ -131,6 +209,7 @@ static void run_everything(void *argument) {
   options.markers = 2;
   options.initial_bytes = 1 << 20;
   options.guard_freed_percent = 100;
+  options.finalize = GC_FINALIZE_MANUAL;
   int error = gc_init(&options);
   note_error(error);
   unsetenv("TREFOIL_FAIL_COMMIT"); /* each start reads it anew: the next one shall succeed */
@@ -141,6 +220,8 @@ static void run_everything(void *argument) {
   gc_collect(GC_COLLECT_FULL);
   try_kinds();
   try_guards();
+  try_ties();
+  try_pools();
   use_threads();
   extend_list(3000, 1000);
   check_list();
@@ -149,6 +230,7 @@ static void run_everything(void *argument) {
   for (int i = 0; i < 40; i++) gc_keep(note(gc_alloc_leaf(1 << 20)));
   list = NULL;
   collect();
+  check_finalized();
   if (!gc_alloc(100000)) broken("no memory, long after the one failure");
   _exit(is_broken ? BROKEN : has_failed ? SAW_FAILURE : RAN_THROUGH);
 }

@@ -216,12 +216,12 @@ static void run_everything(void *argument) {
   if (error && gc_init(&options) != 0) broken("gc_init fails twice, though no request failed any more");
   static void *ranges[200];
   for (int i = 0; i < 200; i += 2) note_error(gc_roots_add(&ranges[i], sizeof(void *)));
+  try_ties();
+  try_pools();
   extend_list(20000, sizeof(struct node));
   gc_collect(GC_COLLECT_FULL);
   try_kinds();
   try_guards();
-  try_ties();
-  try_pools();
   use_threads();
   extend_list(3000, 1000);
   check_list();

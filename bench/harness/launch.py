@@ -121,6 +121,14 @@ def digest(text):
     return text if len(text) <= 200 else hashlib.sha256(text.encode()).hexdigest()
 
 
+def take_whole(result, start_ns):
+    """Makes the whole process, which began at start_ns, the timed part: time, and where the pauses lie in it."""
+    report = result["report"]
+    earlier_ns = report["start_ns"] - start_ns
+    report.update(start_ns=start_ns, wall_ns=result["wall_ns"], cpu_ns=result["user_ns"] + result["system_ns"],
+                  pauses=[[kind, begin_ns + earlier_ns, length_ns] for kind, begin_ns, length_ns in report["pauses"]])
+
+
 def failed(reason):
     return {"failure": reason, "report": None, "figures": {}}
 
@@ -169,6 +177,5 @@ def run(launcher, command, configuration, warm_bytes, limit_s, is_program=False,
     result["figures"] = result["report"].pop("figures")
     if is_program:
         result["output"] = digest(done.stdout)
-        result["report"]["wall_ns"] = result["wall_ns"]
-        result["report"]["cpu_ns"] = result["user_ns"] + result["system_ns"]
+        take_whole(result, outcome["start_ns"])
     return result

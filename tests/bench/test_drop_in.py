@@ -265,8 +265,8 @@ class Means(unittest.TestCase):
             self.assertIn("one depth=3 (2 rounds): a script\n", out)
             self.assertIn("geometric means of the ratios above", out)
             status, errors, _ = run_main("--compare", file.name)
-        self.assertEqual((status, errors), (2, f"bench/run: {file.name}: has runs of programs, not of the suite, which is "
-                                               "what --compare compares\n"))
+        self.assertEqual((status, errors), (2, f"bench/run: {file.name}: has runs of programs, not of the suite, which "
+                                               "is what --compare compares\n"))
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ PROGRAMS = {p.name: p for p in (
         seconds=2, warm_bytes=60 * MIB, needs={"w3m": "w3m"}, program="w3m -dump -T text/html {folder}/page.html",
         prepare=write_page),
     Program(
-        "poke-structs", "structures, strings and arrays in GNU poke's language", full={"rounds": 10},
+        "poke-structs", "structures, strings and arrays in GNU poke's language", full={"rounds": 100},
         quick={"rounds": 1}, seconds=1, warm_bytes=60 * MIB, needs={"poke": "poke"},
         program="poke -q -L {inputs}/structs.pk"),
     Program(

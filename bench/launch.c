@@ -29,6 +29,7 @@
 enum { SAMPLE_NS = 2000000 };
 
 struct outcome {
+  uint64_t start_ns; /* by CLOCK_MONOTONIC */
   uint64_t wall_ns;
   uint64_t mean_bytes; /* resident; 0: unknown */
   int status;
@@ -125,8 +126,8 @@ static int wait_for_child(uint64_t until_ns, struct sampler *sampler) {
 }
 
 static struct outcome run_program(char **command, uint64_t limit_s) {
-  struct outcome outcome = {0};
   uint64_t start_ns = now_ns();
+  struct outcome outcome = {.start_ns = start_ns};
   pid_t child = start_program(command);
   struct sampler sampler = sampler_start(child, start_ns);
   if (!wait_for_child(start_ns + limit_s * 1000000000u, &sampler)) {
@@ -147,13 +148,13 @@ static int write_outcome(const char *path, const struct outcome *outcome) {
   FILE *file = fopen(path, "w");
   if (file == NULL) return -1;
   fprintf(file,
-          "{\"wall_ns\":%llu,\"user_ns\":%llu,\"system_ns\":%llu,\"peak_bytes\":%llu,"
+          "{\"start_ns\":%llu,\"wall_ns\":%llu,\"user_ns\":%llu,\"system_ns\":%llu,\"peak_bytes\":%llu,"
           "\"mean_bytes\":%llu,\"major_faults\":%ld,"
           "\"exit_status\":%d,\"signal\":%d,\"is_timed_out\":%s}\n",
-          (unsigned long long)outcome->wall_ns, (unsigned long long)time_ns(outcome->usage.ru_utime),
-          (unsigned long long)time_ns(outcome->usage.ru_stime), (unsigned long long)outcome->usage.ru_maxrss * 1024,
-          (unsigned long long)outcome->mean_bytes, outcome->usage.ru_majflt,
-          WIFEXITED(outcome->status) ? WEXITSTATUS(outcome->status) : -1,
+          (unsigned long long)outcome->start_ns, (unsigned long long)outcome->wall_ns,
+          (unsigned long long)time_ns(outcome->usage.ru_utime), (unsigned long long)time_ns(outcome->usage.ru_stime),
+          (unsigned long long)outcome->usage.ru_maxrss * 1024, (unsigned long long)outcome->mean_bytes,
+          outcome->usage.ru_majflt, WIFEXITED(outcome->status) ? WEXITSTATUS(outcome->status) : -1,
           WIFSIGNALED(outcome->status) ? WTERMSIG(outcome->status) : 0, outcome->is_timed_out ? "true" : "false");
   return fclose(file);
 }

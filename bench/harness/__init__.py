@@ -19,6 +19,8 @@ claims    what this project promises, against what was measured
 suite     all of that, workload by workload
 linkage   whether a program is linked with the library
 own       somebody's own program in every mode
+installed programs of the distribution, and what they are given to do
+drop_in   these on libgc.so.1 of this library, beside bdwgc's
 recommend  which mode to choose for it, and why
 gnuplot   one plot
 plots     all plots of the report

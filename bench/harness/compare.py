@@ -11,7 +11,7 @@ import os
 import time
 from typing import NamedTuple
 
-from . import catalog, figures as f, schedule, signed_rank, table
+from . import catalog, figures as f, results, schedule, signed_rank, table
 
 LEVEL = 0.01
 SMALLEST = 0.03
@@ -45,6 +45,12 @@ class Finding(NamedTuple):
     @property
     def is_change(self):
         return self.p < LEVEL and abs(math.expm1(self.effect.estimate)) >= SMALLEST
+
+
+def check(document, path):
+    """Raises Nothing for a run of programs: they are none of a build."""
+    if results.kind_of(document) != "suite":
+        raise Nothing(f"{path}: has runs of programs, not of the suite, which is what --compare compares")
 
 
 def rows_of(document, options):

@@ -17,6 +17,7 @@ from . import machine, stats_file
 REPORT_KEYS = {"workload", "peer", "version", "start_ns", "wall_ns", "cpu_ns", "allocations", "figures", "pauses"}
 MEASURES = ("wall_ns", "user_ns", "system_ns", "peak_bytes", "mean_bytes")
 NO_REPORT = "ended without a report"
+EXEMPT = "cannot serve this program"
 
 
 def environment_of(configuration, report_path):
@@ -116,9 +117,29 @@ def difference(configuration, report):
     return None
 
 
-def digest(text):
-    """The text itself where it is short: enough to tell whether two programs print the same."""
-    return text if len(text) <= 200 else hashlib.sha256(text.encode()).hexdigest()
+def exemption(stderr):
+    """What the library says of a mode that cannot serve this program, in whose place it takes another; else None."""
+    lines = [line for line in stderr.splitlines() if line.startswith("trefoil: ") and EXEMPT in line]
+    return lines[0].removeprefix("trefoil: ") if lines else None
+
+
+def digest(output, product):
+    """Enough to tell whether two programs print the same, byte by byte: of standard output, and of the file that the
+    program made, if there is one. A short text stands for itself."""
+    if product and os.path.exists(product):
+        with open(product, "rb") as file:
+            output += file.read()
+    if len(output) <= 200 and output.isascii():
+        return output.decode()
+    return hashlib.sha256(output).hexdigest()
+
+
+def take_whole(result, start_ns):
+    """Makes the whole process, which began at start_ns, the timed part: time, and where the pauses lie in it."""
+    report = result["report"]
+    earlier_ns = report["start_ns"] - start_ns
+    report.update(start_ns=start_ns, wall_ns=result["wall_ns"], cpu_ns=result["user_ns"] + result["system_ns"],
+                  pauses=[[kind, begin_ns + earlier_ns, length_ns] for kind, begin_ns, length_ns in report["pauses"]])
 
 
 def failed(reason):
@@ -130,8 +151,7 @@ def start(launcher, command, environment, warm_bytes, limit_s, outcome_path, inp
     warm_bytes = min(warm_bytes, machine.memory_bytes("MemAvailable") * 8 // 10)
     with open(input_path or os.devnull, "rb") as stdin:
         done = subprocess.run([launcher, outcome_path, str(warm_bytes), str(limit_s)] + command,
-                              env=environment, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              text=True, errors="replace")
+                              env=environment, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if done.returncode != 0:
         return done, None
     with open(outcome_path, encoding="utf-8") as file:
@@ -139,36 +159,39 @@ def start(launcher, command, environment, warm_bytes, limit_s, outcome_path, inp
 
 
 def run(launcher, command, configuration, warm_bytes, limit_s, is_program=False, extra=None,
-        input_path=None):
+        input_path=None, product=None):
     """Runs the command under this configuration. Never raises for what the program does.
 
     extra: more variables of the environment. input_path: its standard input; None: nothing.
 
-    is_program: an example program, whose standard output, or its digest, is kept as "output", and whose whole time
-    counts.
+    is_program: a program that knows nothing of benchmarks: its whole time counts, and its standard output, or its
+    digest, is kept as "output"; "exemption" is why its library took another mode. product: a file that it makes, which
+    is part of its output.
     """
     if not os.path.exists(command[0]):
         return failed(f"{os.path.basename(command[0])} was not built")
+    if product and os.path.exists(product):
+        os.unlink(product)
     with tempfile.TemporaryDirectory(prefix="trefoil-bench-") as folder:
         report_path = os.path.join(folder, "report")
         environment = {**environment_of(configuration, report_path), **(extra or {})}
         done, outcome = start(launcher, command, environment, warm_bytes, limit_s, os.path.join(folder, "outcome"),
                               input_path)
+        stdout, stderr = (text.decode(errors="replace") for text in (done.stdout, done.stderr))
         if outcome is None:
-            return failed(f"the launcher failed: {last_line(done.stderr)}")
-        result = failed(failure_of(outcome, done.stderr, limit_s))
+            return failed(f"the launcher failed: {last_line(stderr)}")
+        result = failed(failure_of(outcome, stderr, limit_s))
         result.update({key: outcome[key] for key in MEASURES})
         result["mean_bytes"] = result["mean_bytes"] or result["peak_bytes"]  # too short to be sampled
         if result["failure"]:
             if is_program:  # what its library could still tell
-                result["report"], _ = read_report(configuration, done.stdout, report_path, is_program)
+                result["report"], _ = read_report(configuration, stdout, report_path, is_program)
             return result
-        result["report"], result["failure"] = read_report(configuration, done.stdout, report_path, is_program)
+        result["report"], result["failure"] = read_report(configuration, stdout, report_path, is_program)
     if result["failure"]:
         return result
     result["figures"] = result["report"].pop("figures")
     if is_program:
-        result["output"] = digest(done.stdout)
-        result["report"]["wall_ns"] = result["wall_ns"]
-        result["report"]["cpu_ns"] = result["user_ns"] + result["system_ns"]
+        result["output"], result["exemption"] = digest(done.stdout, product), exemption(stderr)
+        take_whole(result, outcome["start_ns"])
     return result

@@ -1,10 +1,11 @@
-"""The order of things in bench/run: the suite, a program of one's own, or the comparison of two builds."""
+"""The order of things in bench/run: the suite, programs of the distribution, one's own, or two builds compared."""
 import os
 import sys
 import time
+from typing import NamedTuple, Optional
 
-from . import (build, catalog, compare, growth, heap_sizes, kept, linkage, machine, options as option, own, packages,
-               recommend, report, results, rows, suite, table, trackings)
+from . import (build, catalog, compare, drop_in, growth, heap_sizes, installed, kept, linkage, machine,
+               options as option, own, packages, recommend, report, results, rows, suite, table, trackings)
 
 
 class Transcript:
@@ -24,6 +25,7 @@ def complain(text):
 
 def print_list(say):
     for title, names in (("workloads", {name: w.summary for name, w in catalog.WORKLOADS.items()}),
+                         ("programs", {name: p.summary for name, p in installed.PROGRAMS.items()}),
                          ("modes", {name: "" for name in catalog.MODES}), ("trackings", catalog.TRACKINGS),
                          ("peers", catalog.PEERS)):
         say(f"{title}:")
@@ -43,7 +45,8 @@ def show_state(text):
 
 def prepare(options, say):
     """Packages and the build. Returns the folder of the programs."""
-    packages.ensure(options.peers, say, wants_plots=options.report != "none")
+    programs = installed.needs(options.only) if options.programs else None
+    packages.ensure(options.peers, say, wants_plots=options.report != "none", programs=programs)
     show_state("building ...")
     return build.build(build_directory(options))
 
@@ -60,14 +63,14 @@ class Paths:
 
     def __init__(self, options):
         directory = build_directory(options)
-        kind = "program-" if options.program else ""
-        self.json = options.json or os.path.join(directory, kind + "results.json")
-        self.report = options.report or os.path.join(directory, kind + "report.html")
+        prefix = "" if options.kind == "suite" else options.kind + "-"
+        self.json = options.json or os.path.join(directory, prefix + "results.json")
+        self.report = options.report or os.path.join(directory, prefix + "report.html")
         if self.report == "none":
             self.report = None
         self.saved = None
         if options.save_results is not None:
-            name = options.save_results or time.strftime("%Y-%m-%d")
+            name = options.save_results or prefix + time.strftime("%Y-%m-%d")
             self.saved = os.path.join(build.source_root(), "bench", "results", name)
         for path in (options.json, self.report if options.report else None):
             if path:
@@ -108,7 +111,34 @@ def write_results(paths, document, transcript, make_page):
         print(f"saved:     {paths.saved}.*")
 
 
-def run_suite(options):
+class Found(NamedTuple):
+    """What was measured of a build."""
+    outcome: dict  # {workload: (parameters, rows)}
+    measurements: list = []  # of heap sizes
+    costs: Optional[trackings.Costs] = None
+    grown: Optional[growth.Growth] = None
+
+
+def measure_suite(options, folder, document, say):
+    document["programs"] = kept.keep(build_directory(options))
+    outcome = suite.measure_workloads(options, folder, document, say)
+    suite.say_block(say, table.utilisation_table(outcome))
+    costs, grown = suite.measure_trackings(options, folder, document, say, outcome)
+    measurements = suite.measure_heap_sizes(options, folder, document, say)
+    suite.say_block(say, table.best_table(outcome))
+    suite.say_block(say, suite.claim_lines(outcome, costs, grown))
+    return Found(outcome, measurements, costs, grown)
+
+
+def measure_programs(options, folder, document, say):
+    outcome = drop_in.measure(options, folder, document, say)
+    suite.say_block(say, table.utilisation_table(outcome))
+    suite.say_block(say, drop_in.mean_lines(outcome))
+    return Found(outcome)
+
+
+def run_build(options):
+    """The suite, or programs of the distribution, on what this tree builds."""
     start_s = time.monotonic()
     transcript, paths = Transcript(), Paths(options)
     say = transcript.say
@@ -119,19 +149,15 @@ def run_suite(options):
     versions = suite.versions(folder, options)
     suite.say_block(say, table.header(description, versions))
     document = results.start(description, versions, options, build.source_state())
-    document["programs"] = kept.keep(build_directory(options))
     bystanders = machine.Bystanders()
-    outcome = suite.measure_workloads(options, folder, document, say)
-    suite.say_block(say, table.utilisation_table(outcome))
-    costs, grown = suite.measure_trackings(options, folder, document, say, outcome)
-    measurements = suite.measure_heap_sizes(options, folder, document, say)
-    suite.say_block(say, table.best_table(outcome))
-    suite.say_block(say, suite.claim_lines(outcome, costs, grown))
+    measure = measure_programs if options.programs else measure_suite
+    found = measure(options, folder, document, say)
     document["other_processes_share"] = bystanders.share()
     say(footer(bystanders, start_s))
-    write_results(paths, document, transcript,
-                  lambda: report.page(description, versions, outcome, measurements, costs=costs, grown=grown))
-    return 1 if suite.has_failures(outcome, costs, grown) else 0
+    write_results(paths, document, transcript, lambda: report.page(description, versions, found.outcome,
+                                                                   found.measurements, costs=found.costs,
+                                                                   grown=found.grown))
+    return 1 if suite.has_failures(found.outcome, found.costs, found.grown) else 0
 
 
 def run_program(options):
@@ -169,6 +195,7 @@ def run_compare(options):
     start_s = time.monotonic()
     say = Transcript().say
     document = results.load(options.compare)
+    compare.check(document, options.compare)
     options.report, options.peers = "none", []
     folder, directory = prepare(options, say), build_directory(options)
     suite.settle_modes(options, folder)
@@ -209,7 +236,10 @@ def run_saved(options):
     suite.say_block(say, trackings.table_lines(costs))
     suite.say_block(say, growth.table_lines(grown))
     suite.say_block(say, heap_sizes.table_lines(measurements))
-    suite.say_block(say, table.best_table(outcome))
+    if results.kind_of(document) == "programs":
+        suite.say_block(say, drop_in.mean_lines(outcome))
+    else:
+        suite.say_block(say, table.best_table(outcome))
     suite.say_block(say, suite.claim_lines(outcome, costs, grown))
     if options.report and options.report != "none":
         results.check_writable(options.report)
@@ -226,14 +256,14 @@ def run(options):
         return run_saved(options)
     if options.compare:
         return run_compare(options)
-    return run_program(options) if options.program else run_suite(options)
+    return run_program(options) if options.program else run_build(options)
 
 
 def main(arguments):
     try:
         return run(option.parse(arguments))
     except (option.Unknown, packages.Missing, build.Failed, linkage.NotMeasurable, kept.Gone, compare.Nothing,
-            results.Refused, report.NoPlots, OSError) as error:
+            drop_in.NoLibrary, results.Refused, report.NoPlots, OSError) as error:
         complain(error)
         return 2
     except KeyboardInterrupt:

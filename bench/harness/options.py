@@ -3,7 +3,7 @@ import argparse
 import os
 import re
 
-from . import catalog
+from . import catalog, installed
 
 
 class Unknown(Exception):
@@ -51,11 +51,16 @@ def parser():
     p = argparse.ArgumentParser(
         prog="bench/run", usage="bench/run [OPTION]... [-- PROGRAM [ARGUMENT]...]",
         description="Measures trefoil in each mode beside other collectors and allocators; or PROGRAM, which is linked "
-        "with trefoil, in each mode; or, with --compare, this build beside an older one.",
+        "with trefoil, in each mode; or, with --programs, programs of the distribution on its libgc.so.1 beside "
+        "bdwgc's; or, with --compare, this build beside an older one.",
         epilog="Every process runs on warmed memory, all configurations of a workload in turn, round after round. "
         "Status: 0, all runs succeeded; 1, a run failed; 2, nothing was measured; 3, --compare found something worse.")
     p.add_argument("--quick", action="store_true", help="small sizes, few rounds: under two minutes")
-    p.add_argument("--only", action="append", default=[], metavar="WORKLOAD", help="this workload; may be repeated")
+    p.add_argument("--programs", action="store_true",
+                   help="measure programs of the distribution that are linked with libgc.so.1, on this library's and "
+                   "on bdwgc's, and compare what they print")
+    p.add_argument("--only", action="append", default=[], metavar="WORKLOAD",
+                   help="this workload, or program of --programs; may be repeated")
     p.add_argument("--modes", action="append", default=[], metavar="MODE,...", help="modes of trefoil (default: all)")
     p.add_argument("--trackings", action="append", default=[], metavar="TRACKING,...",
                    help="ways to notice stores, a row each (default: auto; of PROGRAM: pages,none, which plain stores "
@@ -87,7 +92,7 @@ def parser():
                    help="of PROGRAM: nursery sizes (default: what the library chooses)")
     p.add_argument("--input", metavar="FILE", help="of PROGRAM: its standard input (default: nothing)")
     p.add_argument("--build", metavar="DIR", help="build directory (default: build/bench of the source tree)")
-    p.add_argument("--list", action="store_true", help="list workloads, modes, trackings and peers")
+    p.add_argument("--list", action="store_true", help="list workloads, programs, modes, trackings and peers")
     return p
 
 
@@ -101,6 +106,19 @@ def split_program(arguments):
     return arguments[:place], arguments[place + 1:]
 
 
+def check_programs(options):
+    """Programs of the distribution were built for bdwgc's library, and for no other peer."""
+    for name, value in (("--compare", options.compare), ("--from", options.source), ("--peers", options.peers),
+                        ("--input", options.input), ("a program after --", options.program)):
+        if value:
+            parser().error(f"--programs does not go with {name}")
+
+
+def kind_of(options):
+    """What is measured, as files of results say it."""
+    return "programs" if options.programs else "program" if options.program is not None else "suite"
+
+
 def default_trackings(program):
     return catalog.PLAIN_TRACKINGS if program is not None else ("auto",)
 
@@ -112,7 +130,11 @@ def parse(arguments):
     options.program = program
     if program is not None and options.compare:
         parser().error("--compare is for the suite, not for a program")
-    options.only = choose("workload", split_names(options.only), catalog.WORKLOADS)
+    if options.programs:
+        check_programs(options)
+    options.kind = kind_of(options)
+    kind, known = ("program", installed.PROGRAMS) if options.programs else ("workload", catalog.WORKLOADS)
+    options.only = choose(kind, split_names(options.only), known)
     options.modes_named = bool(options.modes)
     options.modes = choose("mode", split_names(options.modes), catalog.MODES)
     trackings = split_names(options.trackings)
@@ -120,6 +142,8 @@ def parse(arguments):
     options.trackings = choose("tracking", trackings or default_trackings(program), catalog.TRACKINGS)
     peers = split_names(options.peers)
     options.peers = [] if peers == ["none"] else choose("peer", peers, catalog.PEERS)
+    if options.programs:
+        options.peers = [installed.PEER]
     options.processors = processors()
     return options
 

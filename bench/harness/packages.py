@@ -27,13 +27,17 @@ def has_header(header):
     return probe.returncode == 0
 
 
-def missing(peers, wants_plots=False):
-    """Packages, in a fixed order. Without a compiler every header counts as absent: apt knows better."""
-    commands = {**COMMANDS, **(PLOT_COMMANDS if wants_plots else {})}
+def missing(peers, wants_plots=False, programs=None):
+    """Packages, in a fixed order. Without a compiler every header counts as absent: apt knows better.
+
+    programs: {command: package} of programs that are to be run; None: none.
+    """
+    commands = {**COMMANDS, **(PLOT_COMMANDS if wants_plots else {}), **(programs or {})}
     found = [package for command, package in commands.items() if not shutil.which(command)]
     has_compiler = bool(shutil.which("cc"))
     headers = list(HEADERS.items()) + [PEER_HEADERS[peer] for peer in peers if peer in PEER_HEADERS]
-    return found + [package for header, package in headers if not has_compiler or not has_header(header)]
+    found += [package for header, package in headers if not has_compiler or not has_header(header)]
+    return list(dict.fromkeys(found))
 
 
 def install(packages):
@@ -43,15 +47,16 @@ def install(packages):
         subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
-def ensure(peers, say, wants_plots=False):
+def ensure(peers, say, wants_plots=False, programs=None):
     """Raises Missing."""
-    packages = missing(peers, wants_plots)
+    packages = missing(peers, wants_plots, programs)
     if not packages:
         return
     command = "apt-get install " + " ".join(packages)
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         of_peers = {package for _, package in PEER_HEADERS.values()} & set(packages)
-        hint = "\n(or leave peers out: see --peers)" if of_peers else ""
+        hint = "\n(or leave peers out: see --peers)" if of_peers and not programs else ""
+        hint += "\n(or leave programs out: see --only)" if set((programs or {}).values()) & set(packages) else ""
         hint += "\n(or do without the report: --report none)" if set(PLOT_COMMANDS.values()) & set(packages) else ""
         raise Missing(f"packages are missing; as root: {command}{hint}")
     say(f"installing: {' '.join(packages)}")
@@ -60,6 +65,6 @@ def ensure(peers, say, wants_plots=False):
     except subprocess.CalledProcessError as error:
         lines = error.stdout.decode(errors="replace").strip().splitlines()[-5:]
         raise Missing(f"could not install what is missing ({command}):\n" + "\n".join(lines)) from error
-    still = missing(peers, wants_plots)
+    still = missing(peers, wants_plots, programs)
     if still:
         raise Missing(f"still missing after the installation: {' '.join(still)}")

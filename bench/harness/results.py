@@ -15,6 +15,7 @@ def start(description, versions, options, source=None):
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
+        "kind": options.kind,
         "machine": description,
         "versions": versions,
         "source": source or {"commit": None, "is_changed": False},
@@ -40,6 +41,11 @@ def load(path):
     if version != FORMAT_VERSION:
         raise Refused(f"{path}: of format version {version}; this bench/run reads version {FORMAT_VERSION}")
     return document
+
+
+def kind_of(document):
+    """What was measured (see options.kind_of)."""
+    return document.get("kind", "suite")
 
 
 def workload_entry(workload, parameters, runs, left_out=None):

@@ -34,6 +34,7 @@ def report(stats):
         "workload": "program",
         "peer": "trefoil",
         "version": stats["version"],
+        "start_ns": 0,  # the pauses are counted from where CLOCK_MONOTONIC is
         "mode": stats["mode"],
         "tracking": stats.get("tracking", "none"),
         "markers": stats["markers"],

@@ -1,5 +1,6 @@
 """Tests of running one process: what it used, and how its end is told."""
 import os
+import sys
 import tempfile
 import unittest
 
@@ -82,6 +83,23 @@ class Launch(unittest.TestCase):
         run = launch.run(self.launcher, ["/bin/sh", "-c", script], trefoil, 0, 60)
         self.assertIsNone(run["failure"])
         self.assertEqual(run["report"]["pauses"], [[0, 1, 2]])
+
+    def test_pauses_of_a_program_are_counted_from_its_start(self):
+        """Whether its library tells them, by the clock, or what it was linked with, from a start of its own."""
+        stats = ('{"format": 1, "version": "9", "mode": "mark-sweep", "markers": 1, "allocated_objects": 1, '
+                 '"heap_bytes": 1, "collections_minor": 0, "collections_full": 1, '
+                 '"pause_list": [{"start_ns": NOW, "length_ns": 7, "kind": "full"}]}')
+        report = REPORT.replace('"start_ns":100', '"start_ns":NOW').replace('"pauses":[]', '"pauses":[[1,5,7]]')
+        clock = f"{sys.executable} -c 'import time; print(time.monotonic_ns())'"
+        for peer, text, variable in (("trefoil", stats, "TREFOIL_STATS"), ("bdwgc", report, "BENCH_REPORT")):
+            configuration = catalog.Configuration(peer, "mark-sweep", 1)
+            script = f"sleep 0.1; echo '{text}' | sed s/NOW/$({clock})/ >${variable}"
+            run = launch.run(self.launcher, ["/bin/sh", "-c", script], configuration, 0, 60, is_program=True)
+            self.assertIsNone(run["failure"])
+            (_, begin_ns, length_ns), = run["report"]["pauses"]
+            self.assertEqual(length_ns, 7)
+            self.assertGreater(begin_ns, 0.1e9)
+            self.assertLess(begin_ns, run["wall_ns"])
 
     def test_a_run_in_another_mode_or_tracking_is_told(self):
         report = {"mode": "generational", "tracking": "none", "version": "9"}

@@ -66,17 +66,21 @@ static inline void GC_CALLBACK bench_note_event(GC_EventType event) {
   if (event == GC_EVENT_POST_START_WORLD) bench_pause(BENCH_PAUSE_FULL, stop_ns, bench_now_ns() - stop_ns);
 }
 
+static inline void bench_peer_describe(struct bench_report *report) {
+  GC_word version = GC_get_version();
+  report->mode = "mark-sweep";
+  report->markers = (unsigned)GC_get_parallel() + 1;
+  snprintf(report->version, sizeof report->version, "%u.%u.%u", (unsigned)(version >> 16),
+           (unsigned)(version >> 8 & 0xff), (unsigned)(version & 0xff));
+}
+
 static inline void bench_peer_init(struct bench_report *report) {
   GC_INIT();
   /* The library counts markers only once they run; with GC_MARKERS=1 it never starts a second one. */
   const char *markers = getenv("GC_MARKERS");
   if (markers == NULL || atoi(markers) != 1) GC_allow_register_threads();
   GC_set_on_collection_event(bench_note_event);
-  GC_word version = GC_get_version();
-  report->mode = "mark-sweep";
-  report->markers = (unsigned)GC_get_parallel() + 1;
-  snprintf(report->version, sizeof report->version, "%u.%u.%u", (unsigned)(version >> 16),
-           (unsigned)(version >> 8 & 0xff), (unsigned)(version & 0xff));
+  bench_peer_describe(report);
 }
 
 #endif

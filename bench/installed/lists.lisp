@@ -1,12 +1,13 @@
 ;;; Lists, hash tables, strings, structures, bignums and conditions.
+(defvar *depth* (parse-integer (or (ext:getenv "DEPTH") "14")))
 (defun make-tree (depth) (if (zerop depth) (cons nil nil) (cons (make-tree (1- depth)) (make-tree (1- depth)))))
 (defun check (tree) (if (null (car tree)) 1 (+ 1 (check (car tree)) (check (cdr tree)))))
-(let ((long-lived (make-tree 14)))
-  (loop for depth from 4 to 14 by 2
-        do (format t "~a ~a~%" depth (loop repeat (ash 1 (- 14 depth)) sum (check (make-tree depth)))))
+(let ((long-lived (make-tree *depth*)))
+  (loop for depth from 4 to *depth* by 2
+        do (format t "~a ~a~%" depth (loop repeat (ash 1 (- *depth* depth)) sum (check (make-tree depth)))))
   (format t "~a~%" (check long-lived)))
 (let ((table (make-hash-table :test 'equal)))
-  (dotimes (i 100000) (incf (gethash (format nil "key~d" (mod (* i 7919) 5003)) table 0)))
+  (dotimes (i (* 6 (ash 1 *depth*))) (incf (gethash (format nil "key~d" (mod (* i 7919) 5003)) table 0)))
   (format t "~a ~a~%" (hash-table-count table) (loop for v being the hash-values of table sum (* v v))))
 (defstruct point x y next)
 (let ((points nil))

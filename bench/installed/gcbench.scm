@@ -1,5 +1,6 @@
 ;; After GCBench of Ellis, Kovac and Boehm: trees built from the top and from the bottom, beside a live tree and an array.
 (use-modules (srfi srfi-9) (srfi srfi-4))
+(define deepest (string->number (or (getenv "DEPTH") "12")))
 (define-record-type node (make-node left right i j) node?
   (left node-left set-node-left!) (right node-right set-node-right!) (i node-i) (j node-j))
 (define (populate! depth node)
@@ -12,12 +13,12 @@
   (if (= depth 0) (make-node #f #f 0 0) (make-node (build (- depth 1)) (build (- depth 1)) 0 0)))
 (define (count node) (if node (+ 1 (count (node-left node)) (count (node-right node))) 0))
 (define long-lived (make-node #f #f 0 0))
-(populate! 15 long-lived)
+(populate! deepest long-lived)
 (define array (make-f64vector 500000 0))
 (let loop ((i 0)) (when (< i 250000) (f64vector-set! array i (/ 1.0 (+ i 1))) (loop (+ i 1))))
 (let loop ((depth 4))
-  (when (<= depth 15)
-    (let ((times (quotient (* 2 (expt 2 17)) (expt 2 (+ depth 1)))) (sum 0))
+  (when (<= depth deepest)
+    (let ((times (expt 2 (+ 2 (- deepest depth)))) (sum 0))
       (let again ((i 0))
         (when (< i times)
           (let ((top (make-node #f #f 0 0)))

@@ -1,7 +1,7 @@
 ;; Binary trees: many small objects that die young, and one long-lived tree.
 (define (make depth) (if (= depth 0) (cons '() '()) (cons (make (- depth 1)) (make (- depth 1)))))
 (define (check tree) (if (null? (car tree)) 1 (+ 1 (check (car tree)) (check (cdr tree)))))
-(define depth (string->number (or (getenv "TREE_DEPTH") "16")))
+(define depth (string->number (or (getenv "DEPTH") "14")))
 (define long-lived (make depth))
 (let loop ((d 4))
   (when (<= d depth)

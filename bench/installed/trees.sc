@@ -1,3 +1,4 @@
+;; Binary trees. The line that defines "deepest" is put before these when the program is compiled.
 (define (make-tree depth) (if (= depth 0) (cons '() '()) (cons (make-tree (- depth 1)) (make-tree (- depth 1)))))
 (define (check tree) (if (null? (car tree)) 1 (+ 1 (check (car tree)) (check (cdr tree)))))
 (define (run depth most)
@@ -6,7 +7,7 @@
              (let loop ((i 0) (sum 0))
                (if (< i 64) (loop (+ i 1) (+ sum (check (make-tree depth)))) (begin (display sum) (newline))))
              (run (+ depth 2) most))))
-(define kept (make-tree 16))
-(run 4 16)
+(define kept (make-tree deepest))
+(run 4 deepest)
 (display (check kept))
 (newline)

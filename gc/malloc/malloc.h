@@ -55,8 +55,8 @@ struct gc__malloc {
 };
 extern struct gc__malloc gc__malloc;
 
-/* Starts the library if need be and attaches the calling thread, which is inside it until gc__malloc_leave. False: it is
- * not to be had now, or there is no memory. */
+/* Starts the library if need be and attaches the calling thread, which is inside it until gc__malloc_leave. False: it
+ * is not to be had now, or there is no memory. */
 bool gc__malloc_enter(void);
 static inline void gc__malloc_leave(void) {
   gc__malloc_thread.is_inside = false;

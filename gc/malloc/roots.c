@@ -2,9 +2,9 @@
  * [malloc.ignored].
  *
  * With the world stopped the kernel is asked for the mappings of the process, and for each of them which pages it has
- * ever had: one that was never touched is not read, which would make it exist, or fault behind the end of a file. Static
- * data is among them, and so are the stacks of threads that the library does not know. Of those that it knows, it is the
- * collector that reads the part in use.
+ * ever had: one that was never touched is not read, which would make it exist, or fault behind the end of a file.
+ * Static data is among them, and so are the stacks of threads that the library does not know. Of those that it knows,
+ * it is the collector that reads the part in use.
  *
  * Where the kernel does not tell, nothing is collected at that stop. What is used here is not malloc's, nor the C
  * library's streams: system calls and static memory.

@@ -7,18 +7,20 @@
 #include "heap/object.h"
 #include "malloc/malloc.h"
 
-/* Room for that much memory of each size, within these numbers of cells. */
+/* Room for that much memory of each size, within these numbers of cells: the last cells that a program frees may lie in
+ * as many blocks of 64 KiB. */
 #define SPARE_BYTES ((size_t)64 << 10)
 #define SPARE_LEAST 8u
-#define SPARE_MOST  512u
+#define SPARE_MOST  128u
 
 /* The heap keeps none of the cells for this thread: [local.recycled] is for what is zeroed when it is handed out. */
 void gc__spares_open(void) {
   gc__self->local.recycled = NULL;
   for (unsigned class = 0; class < GC__CLASS_COUNT; class ++) {
     size_t room = SPARE_BYTES / gc__size_classes[class].cell_bytes;
-    gc__malloc_thread.spares[class].room =
-        (uint32_t)(room < SPARE_LEAST ? SPARE_LEAST : room > SPARE_MOST ? SPARE_MOST : room);
+    gc__malloc_thread.spares[class].room = (uint32_t)(room < SPARE_LEAST  ? SPARE_LEAST
+                                                      : room > SPARE_MOST ? SPARE_MOST
+                                                                          : room);
   }
 }
 

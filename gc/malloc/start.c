@@ -118,8 +118,8 @@ static void *run_created(void *argument) {
 typedef int create_fn(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
 /* The argument is seen until the new thread has it: memory from the side is a root. */
-GC__EXPORT int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attributes, void *(*fn)(void *),
-                              void *restrict argument) {
+GC__EXPORT int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attributes,
+                              void *(*fn)(void *), void *restrict argument) {
   static volatile size_t next;
   if (!gc__word_get(&next)) gc__word_set(&next, (size_t)dlsym(RTLD_NEXT, "pthread_create"));
   create_fn *create = (create_fn *)gc__word_get(&next);

@@ -19,7 +19,6 @@ HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs")
 MIMALLOC = ["/usr/lib/x86_64-linux-gnu/libmimalloc.so.2", "/usr/lib/aarch64-linux-gnu/libmimalloc.so.2",
             "/usr/lib64/libmimalloc.so.2"]
 MODES = ["mark-sweep", "generational", "refcount"]
-TIMEOUT_S = 300
 
 
 def find_python():
@@ -56,16 +55,28 @@ def environment(library, ignored=False, mode=None, more=None):
     return result
 
 
+def peak_kib(pid):
+    """So far; what wait4 tells would include this script's own memory, which the child had before it became the program."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
+            return max((int(line.split()[1]) for line in file if line.startswith("VmHWM")), default=0)
+    except OSError:
+        return 0
+
+
 def run(command, path, env):
     """Status, what it printed on both streams, seconds, processor seconds, peak KiB."""
     with tempfile.TemporaryFile() as out, open(path or os.devnull, "rb") as source:
-        start = time.monotonic()
+        start, peak, ended = time.monotonic(), 0, 0
         process = subprocess.Popen(command, stdin=source, stdout=out, stderr=subprocess.STDOUT, env=env)
-        _, status, usage = os.wait4(process.pid, 0)
+        while not ended:
+            time.sleep(0.01)
+            peak = peak_kib(process.pid) or peak
+            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
         process.returncode = status
         seconds = time.monotonic() - start
         out.seek(0)
-        return status, out.read(), seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+        return status, out.read(), seconds, usage.ru_utime + usage.ru_stime, peak
 
 
 def compare(library):

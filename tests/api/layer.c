@@ -99,23 +99,6 @@ START_TEST(roots_that_a_layer_names) {
   ck_assert_uint_ge(table.calls, 5);
   ck_assert_uint_eq(count_weak(), COUNT);
   memset(table.slots, 0, COUNT * sizeof *table.slots);
-  collect_minor(3);
-  collect_full(2);
-  ck_assert_uint_le(count_weak(), STRAY);
-  ck_assert_int_eq(gc_roots_layer(NULL, NULL), 0);
-  unsigned calls = table.calls;
-  collect_full(1);
-  ck_assert_uint_eq(table.calls, calls);
-  free(table.slots);
-}
-END_TEST
-
-START_TEST(nothing_goes_at_a_stop_that_is_refused) {
-  static struct table table;
-  table.slots = calloc(COUNT, sizeof *table.slots);
-  ck_assert_int_eq(gc_roots_layer(name_table, &table), 0);
-  fill_table(&table);
-  memset(table.slots, 0, COUNT * sizeof *table.slots);
   table.refuses = true;
   collect_minor(3);
   collect_full(2);
@@ -125,6 +108,9 @@ START_TEST(nothing_goes_at_a_stop_that_is_refused) {
   collect_full(2);
   ck_assert_uint_le(count_weak(), STRAY);
   ck_assert_int_eq(gc_roots_layer(NULL, NULL), 0);
+  unsigned calls = table.calls;
+  collect_full(1);
+  ck_assert_uint_eq(table.calls, calls);
   free(table.slots);
 }
 END_TEST
@@ -585,7 +571,6 @@ int main(void) {
   TCase *tests = suite_begin("layer");
   tcase_add_loop_test(tests, displaced_pointers_keep_where_that_is_said, 0, 4);
   tcase_add_test(tests, roots_that_a_layer_names);
-  tcase_add_test(tests, nothing_goes_at_a_stop_that_is_refused);
   tcase_add_test(tests, static_data_is_no_root_where_the_layer_says_so);
   tcase_add_loop_test(tests, kinds_mark_what_they_keep, 0, 3);
   tcase_add_test(tests, objects_of_kinds_are_resized);

@@ -61,6 +61,10 @@ void gc_root_main_stack(struct gc_root_sink *sink, const void *end) {
   roots_of(sink)->main_stack_end = (uintptr_t)end;
 }
 
+void gc_root_refuse(struct gc_root_sink *sink) {
+  roots_of(sink)->is_refused = true;
+}
+
 /* ---- Kinds ---- */
 
 unsigned gc_kind_new(gc_mark_fn *fn, void *data) {

@@ -18,8 +18,7 @@ static char *start_of(struct gc__place place) {
   return gc__heap_address(&gc__runtime.collector.heap, place.granule);
 }
 
-/* Ends the program with what is known of an address that is not the start of an object. */
-static _Noreturn void report_misuse(struct gc__thread *self, const char *function, const void *address) {
+_Noreturn void gc__report_misuse(struct gc__thread *self, const char *function, const void *address) {
   const struct gc__space *space = &gc__runtime.collector.heap.space;
   struct gc__place place = find(self, address);
   if (gc__pool_has(address)) gc__misuse("%s: %p: belongs to a pool", function, address);
@@ -92,7 +91,7 @@ void gc_free(void *object) {
   if (tied != SIZE_MAX) drop_ties(tied);
   bool done = !gc__pool_has(object) && gc__object_free(&gc__runtime.collector.heap, &self->local, object);
   gc__world_leave(self);
-  if (!done) report_misuse(self, "gc_free", object);
+  if (!done) gc__report_misuse(self, "gc_free", object);
 }
 
 /* ---- Resizing ---- */
@@ -160,7 +159,7 @@ void *gc_realloc(void *object, size_t bytes) {
   if (!self) return NULL;
   struct gc__place place = find(self, object);
   if (gc__place_is_none(place) || start_of(place) != object || is_in_pool(place))
-    report_misuse(self, "gc_realloc", object);
+    gc__report_misuse(self, "gc_realloc", object);
   void *resized;
   if (GC__UNLIKELY(is_guarded(place)) && gc__guarded_resize(self, object, bytes, &resized)) return resized;
   if (!is_right_size(place, bytes)) {

@@ -64,6 +64,9 @@ bool gc__guarded_resize(struct gc__thread *self, void *object, size_t bytes, voi
 size_t gc__guarded_size(struct gc__thread *self, const void *object);
 bool gc__guarded_was_freed(struct gc__thread *self, const void *object);
 
+/* Ends the program with what is known of an address that is not the start of an object, naming the function. */
+_Noreturn void gc__report_misuse(struct gc__thread *self, const char *function, const void *address);
+
 /* What hangs on an object that moves. False: no memory for that. */
 bool gc__move_ties(struct gc__thread *self, const void *object, const void *moved);
 

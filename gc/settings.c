@@ -196,21 +196,25 @@ static int apply_buffer(struct gc__settings *settings) {
 }
 
 static struct {
+  bool is_set;
   enum gc_mode mode, instead;
   const char *reason;
 } excluded;
 
 void gc__settings_exclude(enum gc_mode mode, const char *reason, enum gc_mode instead) {
+  excluded.is_set = true;
   excluded.mode = mode;
   excluded.reason = reason;
   excluded.instead = instead;
 }
 
 static void replace_excluded(struct gc_options *options) {
-  if (!excluded.reason || options->mode != excluded.mode) return;
+  bool is_meant = options->mode == excluded.mode || excluded.mode == GC_MODE_DEFAULT;
+  if (!excluded.is_set || !is_meant || options->mode == excluded.instead) return;
   options->mode = excluded.instead;
-  gc__report("mode %s cannot serve this program: %s; %s is taken", gc_mode_name(excluded.mode), excluded.reason,
-             gc_mode_name(excluded.instead));
+  if (excluded.reason)
+    gc__report("mode %s cannot serve this program: %s; %s is taken", gc_mode_name(excluded.mode), excluded.reason,
+               gc_mode_name(excluded.instead));
 }
 
 int gc__settings_read(struct gc__settings *settings, const struct gc_options *options) {

@@ -63,6 +63,13 @@ static inline bool gc__flag_swap_if(volatile unsigned *flag, unsigned expected, 
   return AO_int_compare_and_swap_full(flag, expected, value);
 }
 
+static inline uint16_t gc__half_peek(const volatile uint16_t *half) {
+  return AO_short_load(half);
+}
+static inline void gc__half_poke(volatile uint16_t *half, uint16_t value) {
+  AO_short_store(half, value);
+}
+
 static inline uint8_t gc__byte_peek(const volatile uint8_t *byte) {
   return AO_char_load(byte);
 }

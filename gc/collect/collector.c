@@ -382,7 +382,8 @@ void gc__collector_count(struct gc__collector *collector, bool is_full, bool rec
 struct stop {
   struct gc__collector *collector;
   bool is_full;
-  bool is_refused; /* result: the system did not let it look into an object, and nothing has happened */
+  bool is_refused; /* result: the system did not let it look into an object, or the layer could not name its roots, and
+                      nothing has happened */
 };
 
 static void collect_stopped(void *argument) {
@@ -392,6 +393,7 @@ static void collect_stopped(void *argument) {
   if (stop->is_refused) return;
   gc__valgrind_hush();
   bool is_gathered = gc__roots_gather(&collector->roots, &collector->world, !stop->is_full);
+  stop->is_refused = collector->roots.is_refused;
   if (is_gathered) {
     uint64_t start_ns = gc__clock_ns();
     struct gc__thread *first = collector->world.first;

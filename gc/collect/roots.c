@@ -186,7 +186,7 @@ void gc__roots_push(struct gc__roots *roots, struct gc__range range) {
 static void gather_layer(struct gc__roots *roots) {
   roots->layer_count = 0;
   roots->main_stack_end = 0;
-  roots->skips_static = false;
+  roots->skips_static = roots->is_refused = false;
   if (roots->layer) roots->layer(roots, roots->layer_argument);
 }
 
@@ -254,7 +254,7 @@ bool gc__roots_gather(struct gc__roots *roots, const struct gc__world *world, bo
   size_t segment_count = roots->skips_static ? 0 : roots->segments.range_count;
   for (size_t i = 0; i < segment_count; i++) gather_static(roots, segments[i], is_minor);
   for (size_t i = 0; i < roots->added_count; i++) append_root(roots, added_ranges(roots)[i], GC__ROOT_ADDED);
-  return !roots->is_short && has_written_room(roots);
+  return !roots->is_short && !roots->is_refused && has_written_room(roots);
 }
 
 /* ---- Old objects that were written ---- */

@@ -53,6 +53,7 @@ struct gc__roots {
   size_t layer_count;       /* ranges that it named last */
   uintptr_t main_stack_end; /* that it named for the stack of the process' first thread; 0: the system's */
   bool skips_static;        /* it said that static data is no root */
+  bool is_refused;          /* it could not name them */
   struct gc__range own;     /* the library's own state: no root, although it lies in static data */
   struct gc__range buffer;  /* nor is the heap in memory of the program's, wherever that lies */
 };
@@ -69,7 +70,8 @@ int gc__roots_remove(struct gc__roots *roots, uintptr_t start);
 bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world, struct gc__heap *heap);
 
 /* Makes the list, for a minor collection without what gc__roots_gather_written adds, and leaves room for that. World
- * stopped. False: so much was added since gc__roots_reserve that it does not fit; nothing was changed, do not trace. */
+ * stopped. False: so much was added since gc__roots_reserve that it does not fit, or the layer refused; nothing was
+ * changed, do not trace. */
 bool gc__roots_gather(struct gc__roots *roots, const struct gc__world *world, bool is_minor);
 
 /* For the layer's function: one more range. */

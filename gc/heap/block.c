@@ -4,8 +4,8 @@
 #include "base/check.h"
 #include "heap/sweep.h"
 
-/* A block whose cells are freed by hand is looked at again when an eighth of it came free: then it is listed, or goes
- * back to the pages. */
+/* A block whose cells are freed by hand is looked at again when an eighth of it came free, or as many cells as were
+ * live when it was looked at last: then it is listed, or goes back to the pages. */
 #define RELOOK_SHARE 8
 
 /* [log.open] */
@@ -54,7 +54,7 @@ struct gc__page_grant gc__block_make(struct gc__heap *heap, enum gc__kind kind, 
   gc__word_poke(&facts->owner, 0); /* readers take no lock: heap/object.c */
   facts->next = GC__NONE;
   gc__flag_set(&facts->freed_cells, 0);
-  facts->live_cells = 0;
+  gc__half_poke(&facts->live_cells, 0);
   facts->counted_epoch = 0;
   facts->may_have_old = false;
   facts->swept_epoch = heap->epoch;
@@ -249,7 +249,7 @@ void gc__block_note_freed(struct gc__heap *heap, uint32_t block) {
   }
   struct gc__block *facts = block_at(heap, block);
   unsigned freed = gc__flag_add(&facts->freed_cells, 1) + 1;
-  if (freed < gc__block_relook_cells(heap, block)) return;
+  if (freed < gc__block_relook_cells(heap, block) && freed != gc__half_peek(&facts->live_cells)) return;
   gc__lock_take(&heap->lock);
   if (facts->swept_epoch == heap->epoch) gc__sweep_left(heap, block);
   gc__lock_give(&heap->lock);

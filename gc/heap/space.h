@@ -58,7 +58,7 @@ struct gc__block {
   uint32_t next;                   /* in a list of available blocks; GC__NONE ends it */
   uint32_t root_next, root_before; /* in the list of blocks of root objects, or of those with procedures */
   volatile unsigned freed_cells;   /* by hand since it was last looked at */
-  uint16_t live_cells;             /* when it was last looked at, in the epoch counted_epoch */
+  volatile uint16_t live_cells;    /* when it was last looked at, in the epoch counted_epoch */
   uint32_t before;                 /* in a list of available blocks */
   uint8_t state, size_class, kind;
   uint8_t tier;        /* of the list that it is in */

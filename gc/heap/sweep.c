@@ -37,7 +37,7 @@ static void file_block(struct gc__heap *heap, uint32_t block, unsigned live_cell
   struct gc__block *facts = &heap->space.blocks[block];
   if (facts->counted_epoch == heap->epoch) add_counted(heap, block, false);
   facts->state = GC__BLOCK_IDLE;
-  facts->live_cells = (uint16_t)live_cells;
+  gc__half_poke(&facts->live_cells, (uint16_t)live_cells);
   facts->swept_epoch = facts->counted_epoch = heap->epoch;
   if (live_cells == 0) {
     facts->counted_epoch = 0;

@@ -42,6 +42,10 @@ size_t gc__os_address_limit_bytes(void);
 void *gc__os_reserve(size_t bytes, size_t alignment);
 void gc__os_release(void *start, size_t bytes);
 
+/* What is reserved now, for who looks through the mappings of the process for those that are not ours: calls fn with
+ * each, in no order. False: there were too many to note them all. Without a lock: also with the world stopped. */
+bool gc__os_each_reserved(void (*fn)(void *, void *start, size_t bytes), void *argument);
+
 /* Makes reserved pages usable. False: the system refused (memory, or its limit of mappings). */
 bool gc__os_commit(void *start, size_t bytes);
 

@@ -42,6 +42,44 @@ size_t gc__os_address_limit_bytes(void) {
   return limit.rlim_cur;
 }
 
+/* [memory.noted] Each reservation has an entry while it is used. It goes before the addresses do: they may be another
+ * one's at once. Addresses are complemented: this is static data, where one into the heap would keep what lies there.
+ */
+#define RESERVATIONS_MOST 1024u
+
+static struct {
+  volatile size_t not_start, bytes; /* not_start: 0: none, 1: is being set */
+} reservations[RESERVATIONS_MOST];
+static volatile size_t reservations_missed;
+
+static void note_reserved(const void *start, size_t bytes) {
+  for (unsigned i = 0; i < RESERVATIONS_MOST; i++) {
+    volatile size_t *not_start = &reservations[i].not_start;
+    if (gc__word_peek(not_start) || !gc__word_swap_if(not_start, 0, 1)) continue;
+    gc__word_poke(&reservations[i].bytes, bytes);
+    gc__word_set(not_start, ~(size_t)start);
+    return;
+  }
+  gc__word_add(&reservations_missed, 1);
+}
+
+static void forget_reserved(const void *start) {
+  for (unsigned i = 0; i < RESERVATIONS_MOST; i++)
+    if (gc__word_peek(&reservations[i].not_start) == ~(size_t)start) {
+      gc__word_set(&reservations[i].not_start, 0);
+      return;
+    }
+  gc__word_add(&reservations_missed, (size_t)-1);
+}
+
+bool gc__os_each_reserved(void (*fn)(void *, void *start, size_t bytes), void *argument) {
+  for (unsigned i = 0; i < RESERVATIONS_MOST; i++) {
+    size_t not_start = gc__word_get(&reservations[i].not_start);
+    if (not_start > 1) fn(argument, (void *)~not_start, gc__word_peek(&reservations[i].bytes));
+  }
+  return gc__word_get(&reservations_missed) == 0;
+}
+
 #ifndef MAP_NORESERVE
 #define MAP_NORESERVE 0
 #endif
@@ -56,10 +94,12 @@ void *gc__os_reserve(size_t bytes, size_t alignment) {
   if (aligned > start) munmap(start, (size_t)(aligned - start));
   size_t tail = slack - (size_t)(aligned - start);
   if (tail) munmap(aligned + bytes, tail);
+  note_reserved(aligned, bytes);
   return aligned;
 }
 
 void gc__os_release(void *start, size_t bytes) {
+  forget_reserved(start);
   munmap(start, bytes);
 }
 

@@ -61,7 +61,8 @@ static void see_word(struct counts_check *check, size_t value, bool is_live, siz
     if (target == GC__NO_OBJECT || !gc__count_is_live(byte_at(check, target))) return;
     bool is_start = gc__space_is_start(&counting->heap->space, target, memory - counting->heap->space.base);
     bool is_stuck = (byte_at(check, target) & GC__COUNT_MASK) == GC__COUNT_STUCK; /* the shadow had no memory */
-    gc__verify(is_stuck || !is_declared || (!counting->interior_in_heap && !is_start), "count.sync");
+    gc__verify(is_stuck || !is_declared || counting->has_strays || (!counting->interior_in_heap && !is_start),
+               "count.sync");
   }
 }
 

@@ -25,7 +25,7 @@ GC_PUBLIC int gc_displacement_add(size_t bytes);
 
 struct gc_root_sink;
 
-/* Called at each stop, perhaps twice, with the world stopped. It names what is a root at this stop through the three
+/* Called at each stop, perhaps twice, with the world stopped. It names what is a root at this stop through the
  * functions below, and calls nothing else of this library. One for the process; NULL takes it back. 0; ENOMEM. */
 typedef void gc_roots_fn(struct gc_root_sink *sink, void *data);
 GC_PUBLIC int gc_roots_layer(gc_roots_fn *fn, void *data);
@@ -38,6 +38,9 @@ GC_PUBLIC void gc_root_skip_static(struct gc_root_sink *sink);
 
 /* The stack that the process' first thread runs on now ends here: in programs that switch stacks themselves. */
 GC_PUBLIC void gc_root_main_stack(struct gc_root_sink *sink, const void *end);
+
+/* The roots cannot be named at this stop: it collects nothing, and what was allocated stays. */
+GC_PUBLIC void gc_root_refuse(struct gc_root_sink *sink);
 
 /* ---- Kinds of objects --------------------------------------------------------------------------------------- */
 
@@ -91,7 +94,7 @@ GC_PUBLIC int gc_finalizer_exchange(void *object, gc_finalizer *fn, void *data, 
 /* ---- Settings ----------------------------------------------------------------------------------------------- */
 
 /* Before gc_init: where this mode is asked for, by whom ever, the other one is taken, and a line on standard error says
- * so and why. Both strings are static. */
+ * so and why. Both strings are static. GC_MODE_DEFAULT: whatever other one is asked for; reason NULL: nothing is said. */
 GC_PUBLIC void gc_mode_exclude(enum gc_mode mode, const char *reason, enum gc_mode instead);
 
 /* gc_options.limit_bytes from now on; 0: as the machine or container says. */

@@ -70,6 +70,7 @@ struct table {
   void **slots; /* in malloc memory */
   bool skips_static;
   unsigned calls;
+  bool refuses;
 };
 
 static void name_table(struct gc_root_sink *sink, void *data) {
@@ -77,6 +78,7 @@ static void name_table(struct gc_root_sink *sink, void *data) {
   table->calls++;
   gc_root_push(sink, table->slots, table->slots + COUNT);
   if (table->skips_static) gc_root_skip_static(sink);
+  if (table->refuses) gc_root_refuse(sink);
 }
 
 static NOT_INLINED void fill_table(struct table *table) {
@@ -97,6 +99,11 @@ START_TEST(roots_that_a_layer_names) {
   ck_assert_uint_ge(table.calls, 5);
   ck_assert_uint_eq(count_weak(), COUNT);
   memset(table.slots, 0, COUNT * sizeof *table.slots);
+  table.refuses = true;
+  collect_minor(3);
+  collect_full(2);
+  ck_assert_uint_eq(count_weak(), COUNT);
+  table.refuses = false;
   collect_minor(3);
   collect_full(2);
   ck_assert_uint_le(count_weak(), STRAY);
@@ -120,7 +127,7 @@ static NOT_INLINED void fill_static(struct gc_weak **references) {
 
 START_TEST(static_data_is_no_root_where_the_layer_says_so) {
   struct table *table = malloc(sizeof *table);
-  *table = (struct table){calloc(COUNT, sizeof(void *)), false, 0};
+  *table = (struct table){calloc(COUNT, sizeof(void *)), false, 0, false};
   ck_assert_int_eq(gc_roots_layer(name_table, table), 0);
   struct gc_weak **references = gc_alloc_root(COUNT * sizeof *references);
   fill_static(references);
@@ -515,6 +522,13 @@ START_TEST(an_excluded_mode_is_replaced) {
 }
 END_TEST
 
+START_TEST(all_modes_but_one_are_excluded) {
+  gc_mode_exclude(GC_MODE_DEFAULT, NULL, GC_MARK_SWEEP);
+  ck_assert_int_eq(gc_init(NULL), 0);
+  ck_assert_int_eq(gc_mode(), GC_MARK_SWEEP);
+}
+END_TEST
+
 START_TEST(a_limit_is_set_later) {
   ck_assert_int_eq(gc_init(NULL), 0);
   gc_limit((size_t)64 << 20);
@@ -569,6 +583,7 @@ int main(void) {
   tcase_add_test(tests, short_links_are_cleared_before_finalizers);
   tcase_add_test(tests, no_collection_while_locked);
   tcase_add_test(tests, an_excluded_mode_is_replaced);
+  tcase_add_test(tests, all_modes_but_one_are_excluded);
   tcase_add_test(tests, a_limit_is_set_later);
   tcase_add_test(tests, thrift_means_more_collections);
   tcase_add_test(tests, what_is_expected_is_not_collected_for);

@@ -11,7 +11,7 @@ import re
 import sys
 
 # From bottom to top; `mode` and `tools` are siblings. "." are the files directly in gc/.
-LAYERS = {"base": 0, "os": 1, "heap": 2, "collect": 3, "mode": 4, "tools": 4, ".": 5, "libgc": 6}
+LAYERS = {"base": 0, "os": 1, "heap": 2, "collect": 3, "mode": 4, "tools": 4, ".": 5, "libgc": 6, "malloc": 6}
 C11_HEADERS = set("assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg "
                   "stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar wchar "
                   "wctype".split())

@@ -68,9 +68,9 @@ bool gc__block_clear_young_cell(struct gc__heap *heap, size_t granule);
 /* How many cells are freed by hand before the block is looked at again. */
 unsigned gc__block_relook_cells(const struct gc__heap *heap, uint32_t block);
 
-/* A cell of this block was freed by hand, and nobody keeps it: once there are enough, or it may be
- * empty, the block is looked at. In a
- * mode that counts, for whatever reason it became free: the block is touched (heap/sweep.h). The byte was cleared. */
+/* A cell of this block was freed by hand, and nobody keeps it: once there are enough, or the block may be empty, it is
+ * looked at. In a mode that counts, for whatever reason it became free: the block is touched (heap/sweep.h). The byte
+ * was cleared. */
 void gc__block_note_freed(struct gc__heap *heap, uint32_t block);
 
 /* The block may be listed again: in a mode that counts it is touched, in others the next sweep comes by. Lock held. */

@@ -16,11 +16,11 @@
 /* The heap keeps none of the cells for this thread: [local.recycled] is for what is zeroed when it is handed out. */
 void gc__spares_open(void) {
   gc__self->local.recycled = NULL;
-  for (unsigned class = 0; class < GC__CLASS_COUNT; class ++) {
-    size_t room = SPARE_BYTES / gc__size_classes[class].cell_bytes;
-    gc__malloc_thread.spares[class].room = (uint32_t)(room < SPARE_LEAST  ? SPARE_LEAST
-                                                      : room > SPARE_MOST ? SPARE_MOST
-                                                                          : room);
+  for (unsigned size_class = 0; size_class < GC__CLASS_COUNT; size_class++) {
+    size_t room = SPARE_BYTES / gc__size_classes[size_class].cell_bytes;
+    gc__malloc_thread.spares[size_class].room = (uint32_t)(room < SPARE_LEAST  ? SPARE_LEAST
+                                                           : room > SPARE_MOST ? SPARE_MOST
+                                                                               : room);
   }
 }
 
@@ -52,9 +52,9 @@ void gc__spares_flush(unsigned size_class) {
 }
 
 void gc__spares_close(void) {
-  for (unsigned class = 0; class < GC__CLASS_COUNT; class ++) {
-    struct gc__spare *first = gc__malloc_thread.spares[class].first;
-    gc__malloc_thread.spares[class] = (struct gc__spares){0};
+  for (unsigned size_class = 0; size_class < GC__CLASS_COUNT; size_class++) {
+    struct gc__spare *first = gc__malloc_thread.spares[size_class].first;
+    gc__malloc_thread.spares[size_class] = (struct gc__spares){0};
     give_back(first);
   }
 }

@@ -4,7 +4,8 @@
  * the pool, which is the header of the first chunk and from which all others are found: so a pointer into any chunk
  * keeps all of them. In a leaf pool only the pointers of headers are declared (heap/layout.h). [pool.bits] Which blocks
  * are free is known from bits in an object of their own, in three levels: a word of each tells which words of the level
- * below are not 0. No list runs through free blocks, and a stray write into one changes none.
+ * below are not 0. No list runs through free blocks, and a stray write into one changes none. The word that was used
+ * last is tried first: one level is read then, and the block that comes is likely to be in the cache.
  *
  * [pool.zero] Free blocks are zero: they are cleared when they are freed, while they are still in the cache, and keep
  * nothing. [pool.owner] The thread that made the pool is its owner until another thread uses it: that one stops the
@@ -32,19 +33,22 @@ struct pool_chunk {
   struct pool_chunk *next;      /* of the pool */
   struct pool_chunk *next_open; /* with free blocks */
   uint64_t *bits;
+  size_t word; /* of the lowest level, where a bit was given or taken last */
   size_t block_count, free_count, bytes;
+  size_t blocks_bytes; /* of them and the header */
 };
 
 struct gc_pool {
   struct pool_chunk first;
   struct pool_chunk *open; /* chunks with free blocks */
   struct pool_chunk *last;
+  struct pool_chunk *recent; /* to which a block was given back last */
   size_t block_bytes;
   uint64_t reciprocal; /* of that, times 2^64, rounded up */
   unsigned flags;
   volatile unsigned lock;
   volatile size_t owner; /* [pool.owner]: address of the struct gc__thread; 0: none any more */
-  size_t used_blocks, block_count, committed_bytes;
+  size_t block_count, committed_bytes;
 };
 
 #define HEADER_BYTES ((sizeof(struct gc_pool) + 63) / 64 * 64)
@@ -70,12 +74,15 @@ static void set_is_pool(const struct pool_chunk *chunk, bool is_pool) {
 }
 
 /* What was destroyed names itself no more. The heap's addresses are readable, unless there are guards. */
-static GC__INLINE void check_pool(const struct gc_pool *pool, const char *function) {
-  const struct gc__space *space = &gc__runtime.collector.heap.space;
-  size_t offset = gc__space_offset(space, pool);
-  bool may_be_one = offset < gc__word_get(&space->span_bytes) && offset % GC__PAGE_BYTES == 0;
-  if (GC__UNLIKELY(gc__word_peek(&gc__runtime.collector.heap.guards.count))) may_be_one = chunk_at(pool) != NULL;
-  if (GC__LIKELY(may_be_one && pool->first.pool == pool)) return;
+static GC__INLINE bool is_plain_pool(const struct gc_pool *pool) {
+  const struct gc__heap *heap = &gc__runtime.collector.heap;
+  size_t offset = gc__space_offset(&heap->space, pool);
+  return offset < gc__word_get(&heap->space.span_bytes) && offset % GC__PAGE_BYTES == 0 &&
+         !gc__word_peek(&heap->guards.count) && pool->first.pool == pool;
+}
+
+static void check_pool(const struct gc_pool *pool, const char *function) {
+  if (is_plain_pool(pool) || (chunk_at(pool) && pool->first.pool == pool)) return;
   gc__misuse("%s: %p: is no pool, or was destroyed", function, (const void *)pool);
 }
 
@@ -96,7 +103,7 @@ static GC__NOINLINE void take_from_owner(struct gc_pool *pool) {
 }
 
 /* Whether a lock was taken: for end_section. */
-static GC__INLINE bool begin_section(struct gc__thread *self, struct gc_pool *pool) {
+static bool begin_section(struct gc__thread *self, struct gc_pool *pool) {
   for (;;) {
     gc__world_enter(self);
     size_t owner = gc__word_peek(&pool->owner);
@@ -109,28 +116,41 @@ static GC__INLINE bool begin_section(struct gc__thread *self, struct gc_pool *po
   return true;
 }
 
-static GC__INLINE void end_section(struct gc__thread *self, struct gc_pool *pool, bool is_locked) {
+static void end_section(struct gc__thread *self, struct gc_pool *pool, bool is_locked) {
   if (is_locked) gc__flag_set(&pool->lock, 0);
   gc__world_leave(self);
 }
 
 /* ---- [pool.bits] ---- */
 
-static GC__INLINE size_t take_bit(uint64_t *bits) {
-  unsigned top = gc__lowest_bit(bits[TOP]), middle = gc__lowest_bit(bits[MIDDLE + top]);
-  size_t word = (size_t)top * 64 + middle;
-  unsigned low = gc__lowest_bit(bits[LOW + word]);
-  bits[LOW + word] &= bits[LOW + word] - 1;
-  if (GC__UNLIKELY(!bits[LOW + word])) {
-    bits[MIDDLE + top] &= bits[MIDDLE + top] - 1;
-    if (!bits[MIDDLE + top]) bits[TOP] &= bits[TOP] - 1;
+static GC__INLINE size_t find_word(const uint64_t *bits) {
+  size_t top = gc__lowest_bit(bits[TOP]);
+  return top * 64 + gc__lowest_bit(bits[MIDDLE + top]);
+}
+
+/* There is one. */
+static GC__INLINE size_t take_bit(struct pool_chunk *chunk) {
+  uint64_t *bits = chunk->bits;
+  size_t word = chunk->word;
+  uint64_t low = bits[LOW + word];
+  if (GC__UNLIKELY(!low)) {
+    word = chunk->word = find_word(bits);
+    low = bits[LOW + word];
   }
-  return word * 64 + low;
+  uint64_t rest = bits[LOW + word] = low & (low - 1);
+  if (GC__UNLIKELY(!rest)) {
+    uint64_t *middle = &bits[MIDDLE + word / 64];
+    *middle &= ~((uint64_t)1 << word % 64);
+    if (!*middle) bits[TOP] &= ~((uint64_t)1 << word / 64);
+  }
+  return word * 64 + gc__lowest_bit(low);
 }
 
 static GC__INLINE void give_bit(uint64_t *bits, size_t index) {
   size_t word = index / 64;
-  bits[LOW + word] |= (uint64_t)1 << index % 64;
+  uint64_t low = bits[LOW + word];
+  bits[LOW + word] = low | (uint64_t)1 << index % 64;
+  if (GC__LIKELY(low)) return;
   bits[MIDDLE + word / 64] |= (uint64_t)1 << word % 64;
   bits[TOP] |= (uint64_t)1 << word / 64;
 }
@@ -169,6 +189,7 @@ static struct pool_chunk *new_chunk(struct gc__thread *self, size_t block_bytes,
   }
   chunk->block_count = chunk->free_count = block_count;
   chunk->bytes = gc_size(chunk) + gc_size(bits);
+  chunk->blocks_bytes = bytes;
   gc_write(&chunk->bits, bits);
   set_is_pool(chunk, true);
   return chunk;
@@ -181,6 +202,7 @@ static void add_chunk(struct gc_pool *pool, struct pool_chunk *chunk) {
   gc_write(&pool->open, chunk);
   if (pool->last) gc_write(&pool->last->next, chunk);
   gc_write(&pool->last, chunk);
+  gc_write(&pool->recent, chunk);
   pool->block_count += chunk->block_count;
   pool->committed_bytes += chunk->bytes;
 }
@@ -229,7 +251,7 @@ struct gc_pool *gc_pool_new(size_t block_bytes, size_t reserve_blocks, unsigned 
   return pool;
 }
 
-void *gc_pool_alloc(struct gc_pool *pool) {
+static GC__NOINLINE void *alloc_slow(struct gc_pool *pool) {
   struct gc__thread *self = gc__attach();
   if (!self) return NULL;
   check_pool(pool, "gc_pool_alloc");
@@ -241,17 +263,43 @@ void *gc_pool_alloc(struct gc_pool *pool) {
     is_locked = begin_section(self, pool);
   }
   struct pool_chunk *chunk = pool->open;
-  void *volatile block = blocks_of(chunk) + take_bit(chunk->bits) * pool->block_bytes;
-  pool->used_blocks++;
-  if (GC__UNLIKELY(--chunk->free_count == 0)) gc_write(&pool->open, chunk->next_open);
+  void *block = blocks_of(chunk) + take_bit(chunk) * pool->block_bytes;
+  if (--chunk->free_count == 0) gc_write(&pool->open, chunk->next_open);
   end_section(self, pool, is_locked);
+  gc_keep(block);
   return block;
+}
+
+/* The short path of the owner, in a section, without a call: NULL where lists would change. */
+static GC__INLINE void *alloc_short(const struct gc__thread *self, struct gc_pool *pool) {
+  if (GC__UNLIKELY(gc__word_peek(&pool->owner) != (size_t)self)) return NULL;
+  struct pool_chunk *chunk = pool->open;
+  if (GC__UNLIKELY(!chunk || chunk->free_count < 2)) return NULL;
+  chunk->free_count--;
+  return blocks_of(chunk) + take_bit(chunk) * pool->block_bytes;
+}
+
+void *gc_pool_alloc(struct gc_pool *pool) {
+  struct gc__thread *self = gc__self;
+  void *block = NULL;
+  if (GC__LIKELY(gc__self_is_attached() && is_plain_pool(pool))) {
+    gc__world_enter(self);
+    block = alloc_short(self, pool);
+    gc__world_leave(self);
+  }
+  if (GC__UNLIKELY(!block)) return alloc_slow(pool);
+  gc_keep(block);
+  return block;
+}
+
+static GC__INLINE size_t high_product(size_t a, uint64_t b) {
+  return (size_t)(((unsigned __int128)a * b) >> 64);
 }
 
 /* offset / block_bytes: the product is too large by less than offset * block_bytes / 2^64, so that the quotient is
  * right, or one too much where blocks are huge. */
 static GC__INLINE size_t divide(const struct gc_pool *pool, size_t offset) {
-  size_t index = (size_t)(((unsigned __int128)offset * pool->reciprocal) >> 64);
+  size_t index = high_product(offset, pool->reciprocal);
   return GC__UNLIKELY(index * pool->block_bytes > offset) ? index - 1 : index;
 }
 
@@ -268,7 +316,7 @@ static GC__INLINE void clear_block(void *block, size_t bytes) {
 }
 
 /* The number of an allocated block of the chunk; otherwise the program ends. */
-static GC__INLINE size_t check_block(const struct gc_pool *pool, struct pool_chunk *chunk, const char *block) {
+static size_t check_block(const struct gc_pool *pool, struct pool_chunk *chunk, const char *block) {
   if (GC__UNLIKELY(!chunk || block < blocks_of(chunk)))
     gc__misuse("gc_pool_free: %p: is no block of a pool", (const void *)block);
   if (GC__UNLIKELY(chunk->pool != pool))
@@ -288,27 +336,62 @@ static GC__INLINE size_t check_block(const struct gc_pool *pool, struct pool_chu
 /* Long blocks are cleared before the section: a stop waits for that. */
 #define CLEAR_INSIDE_MOST ((size_t)4096)
 
-void gc_pool_free(struct gc_pool *pool, void *block) {
+/* The chunk of a block of this pool, or what chunk_at says. In a section of the pool. */
+static GC__INLINE struct pool_chunk *chunk_of(const struct gc_pool *pool, const char *block) {
+  struct pool_chunk *chunk = pool->recent;
+  return GC__LIKELY((size_t)(block - (char *)chunk) < chunk->blocks_bytes) ? chunk : chunk_at(block);
+}
+
+static GC__NOINLINE void free_slow(struct gc_pool *pool, void *block) {
   struct gc__thread *self = gc__attach();
   if (!self || !block) return;
   check_pool(pool, "gc_pool_free");
-  struct pool_chunk *chunk = chunk_at(block);
   bool is_long = pool->block_bytes > CLEAR_INSIDE_MOST;
   if (is_long) {
-    check_block(pool, chunk, block);
+    check_block(pool, chunk_at(block), block);
     memset(block, 0, pool->block_bytes);
   }
   bool is_locked = begin_section(self, pool);
+  struct pool_chunk *chunk = chunk_of(pool, block);
   size_t index = check_block(pool, chunk, block);
   if (!is_long) clear_block(block, pool->block_bytes);
   if (GC__UNLIKELY(gc_barrier.bytes)) gc_written(block, pool->block_bytes);
   give_bit(chunk->bits, index);
-  pool->used_blocks--;
+  chunk->word = index / 64;
+  if (GC__UNLIKELY(pool->recent != chunk)) gc_write(&pool->recent, chunk);
   if (GC__UNLIKELY(chunk->free_count++ == 0)) {
     gc_write(&chunk->next_open, pool->open);
     gc_write(&pool->open, chunk);
   }
   end_section(self, pool, is_locked);
+}
+
+/* As alloc_short, where the block lies in the chunk that got one back before. What is not as it should be is for the
+ * long path to say. */
+static GC__INLINE bool free_short(const struct gc__thread *self, struct gc_pool *pool, void *block) {
+  if (GC__UNLIKELY(gc__word_peek(&pool->owner) != (size_t)self)) return false;
+  struct pool_chunk *chunk = pool->recent;
+  size_t block_bytes = pool->block_bytes, offset = (size_t)((char *)block - blocks_of(chunk));
+  size_t index = high_product(offset, pool->reciprocal);
+  bool is_simple = chunk->free_count && block_bytes <= CLEAR_WORDS_MOST * sizeof(size_t) && !gc_barrier.bytes;
+  if (GC__UNLIKELY(!is_simple || index >= chunk->block_count || index * block_bytes != offset)) return false;
+  if (GC__UNLIKELY(is_free_block(chunk, index))) return false;
+  clear_block(block, block_bytes);
+  give_bit(chunk->bits, index);
+  chunk->word = index / 64;
+  chunk->free_count++;
+  return true;
+}
+
+void gc_pool_free(struct gc_pool *pool, void *block) {
+  struct gc__thread *self = gc__self;
+  bool done = false;
+  if (GC__LIKELY(gc__self_is_attached() && is_plain_pool(pool))) {
+    gc__world_enter(self);
+    done = free_short(self, pool, block);
+    gc__world_leave(self);
+  }
+  if (GC__UNLIKELY(!done)) free_slow(pool, block);
 }
 
 void gc_pool_destroy(struct gc_pool *pool) {
@@ -333,9 +416,11 @@ void gc_pool_usage(const struct gc_pool *pool, struct gc_pool_usage *usage) {
   if (!self) return;
   check_pool(pool, "gc_pool_usage");
   bool is_locked = begin_section(self, changing);
+  size_t free_blocks = 0;
+  for (const struct pool_chunk *chunk = &pool->first; chunk; chunk = chunk->next) free_blocks += chunk->free_count;
   *usage = (struct gc_pool_usage){.block_bytes = pool->block_bytes,
-                                  .used_blocks = pool->used_blocks,
-                                  .free_blocks = pool->block_count - pool->used_blocks,
+                                  .used_blocks = pool->block_count - free_blocks,
+                                  .free_blocks = free_blocks,
                                   .committed_bytes = pool->committed_bytes};
   end_section(self, changing, is_locked);
 }

@@ -20,13 +20,13 @@
 #include <errno.h>
 #include <string.h>
 
-#define BLOCKS_MOST      ((size_t)64 * 64 * 64) /* of a chunk: what three levels of bits can tell */
-#define CHUNK_LEAST      ((size_t)64 << 10)
-#define FIXED_SHARE      64u /* of a heap in a buffer, what a chunk is where that is less */
-#define BLOCK_BYTES_MOST ((size_t)1 << 30)
-#define TOP              0u /* words of the bits: one, then up to 64, then the rest */
-#define MIDDLE           1u
-#define LOW              65u
+#define BLOCKS_MOST       ((size_t)64 * 64 * 64) /* of a chunk: what three levels of bits can tell */
+#define CHUNK_LEAST       ((size_t)64 << 10)
+#define FIXED_CHUNK_SHARE 64u /* of a heap in a buffer, what a chunk is where that is less */
+#define BLOCK_BYTES_MOST  ((size_t)1 << 30)
+#define TOP               0u /* words of the bits: one, then up to 64, then the rest */
+#define MIDDLE            1u
+#define LOW               65u
 
 struct pool_chunk {
   struct gc_pool *pool;
@@ -209,7 +209,7 @@ static void add_chunk(struct gc_pool *pool, struct pool_chunk *chunk) {
 
 static size_t chunk_blocks(size_t block_bytes, size_t wanted) {
   const struct gc__space *space = &gc__runtime.collector.heap.space;
-  size_t share_bytes = space->is_fixed ? space->reserved_bytes / FIXED_SHARE : CHUNK_LEAST;
+  size_t share_bytes = space->is_fixed ? space->reserved_bytes / FIXED_CHUNK_SHARE : CHUNK_LEAST;
   size_t least = (share_bytes < CHUNK_LEAST ? share_bytes : CHUNK_LEAST) / block_bytes;
   if (wanted < least) wanted = least;
   if (wanted < 1) wanted = 1;

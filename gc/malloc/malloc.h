@@ -70,7 +70,9 @@ void *gc__side_take(size_t bytes, size_t alignment);
 void gc__side_give(void *block);
 bool gc__side_has(const void *address);
 size_t gc__side_bytes(const void *block); /* usable ones */
-void gc__side_open(void);                 /* for children of fork: once */
+/* For children of fork. Once, before gc_init: the side is held after the library's locks, as by a thread that asks for
+ * memory while it has one. */
+void gc__side_open(void);
 
 /* ---- Spare cells ---- */
 

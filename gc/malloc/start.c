@@ -49,9 +49,9 @@ static int begin_library(void) {
   gc__malloc.ignores_free = wants_free_ignored();
   if (!gc__malloc.ignores_free) gc_mode_exclude(GC_MODE_DEFAULT, NULL, GC_MARK_SWEEP);
   int error = pthread_key_create(&end_key, end_thread);
+  gc__side_open();
   if (!error) error = gc_init(&options);
   if (error) return error;
-  gc__side_open();
   if (gc__malloc.ignores_free) {
     gc__malloc.kind = GC__KIND_SCANNED;
     gc__runtime.collector.counting.has_strays = true; /* perl's point in front of what they are for, as an example */

@@ -221,10 +221,7 @@ static int start(const struct gc_options *options) {
     return ENOMEM;
   }
   publish_barrier(&runtime->collector.heap.space);
-  if (settings->check_heap) {
-    runtime->collector.inspect_traced = gc__verify_trace;
-    runtime->collector.inspect_stopped = gc__verify_heap;
-  }
+  if (settings->check_heap) gc__verify_open(&runtime->stale, &runtime->collector);
   if (settings->check_barriers && settings->options.buffer)
     gc__report("TREFOIL_CHECK=barriers: not for a heap in a buffer; nothing is checked");
   else if (settings->check_barriers && runtime->collector.heap.log.has_cards)
@@ -250,6 +247,7 @@ static int attach_self(void) {
  */
 static void stop_running(void) {
   gc__barriers_close(&gc__runtime.barriers);
+  gc__stale_close(&gc__runtime.stale);
   gc__collector_close(&gc__runtime.collector);
   gc__events_forget();
   gc_barrier = (struct gc_barrier){0};

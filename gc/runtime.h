@@ -10,6 +10,7 @@
 #include "collect/collector.h"
 #include "settings.h"
 #include "tools/barriers.h"
+#include "tools/stale.h"
 
 #include <trefoil/layer.h>
 #include <trefoil/stats.h>
@@ -19,6 +20,7 @@ struct gc__runtime {
   struct gc__collector collector;
   struct gc__settings settings;
   struct gc__barriers barriers; /* TREFOIL_CHECK=barriers */
+  struct gc__stale stale;       /* TREFOIL_CHECK=heap */
   volatile unsigned is_running;
   volatile unsigned disable_depth;
   volatile size_t oom_handler;             /* a gc_oom_fn, or 0 */

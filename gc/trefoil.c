@@ -60,6 +60,8 @@
 #include "mode/mark_sweep.c"
 #include "mode/generational.c"
 #include "mode/refcount.c"
+#include "tools/walk.c"
+#include "tools/stale.c"
 #include "tools/barriers.c"
 #include "tools/verify.c"
 #include "tools/verify_counts.c"

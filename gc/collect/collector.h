@@ -50,6 +50,7 @@ struct gc__collector {
   void (*inspect_stopped)(struct gc__collector *); /* called at the end of each stop, or NULL */
   void (*inspect_ended)(struct gc__collector *);   /* called after that if there was a collection, or NULL */
   void *inspected;                                 /* what those of the first and last keep between stops */
+  void *verified;                                  /* and what the other two keep */
   unsigned growth_percent;
   unsigned thrift_percent; /* of what the heap may grow by otherwise, if not 0 */
   unsigned processors;

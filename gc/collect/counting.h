@@ -7,10 +7,10 @@
  *
  * [count.exact] Unless it is stuck, the count of an object is the number of shadow words that name it. A count is
  * lowered for shadow words only ([shadow.words]). [count.sync] At the end of a stop, each word of a LIVE old object has
- * shadow == memory, or shadow == 0 and it named no object then. Where the program keeps addresses that are no object's
- * (has_strays), an object may come to lie there later, and is not kept by that. [count.zero] A LIVE old object of count
- * 0 lies in a page of the set of candidates, root objects excepted. [count.death] Between two stops a count is lowered
- * only for the shadow of an object that a stop before found unreachable; so what reaches 0 then and is not pinned was
+ * shadow == memory, or shadow == 0 and it named no object when it was looked at. An object that is allocated there
+ * later is not kept by that: nobody stored its address (tools/stale.h). [count.zero] A LIVE old object of count 0 lies
+ * in a page of the set of candidates, root objects excepted. [count.death] Between two stops a count is lowered only
+ * for the shadow of an object that a stop before found unreachable; so what reaches 0 then and is not pinned was
  * unreachable at that stop, too, and stays so.
  *
  * One thread counts. To let several do it, each would have to own the targets in some of the blocks, or exchange bytes
@@ -78,7 +78,6 @@ struct gc__counting {
   uint32_t released_block;        /* in which a cell became free, not noted yet; GC__NONE */
   volatile size_t has_dying;      /* somebody should run the cascade */
   volatile unsigned cascade_lock;
-  bool has_strays;                       /* [count.sync]: for checkers */
   bool has_uncounted;                    /* words of live objects had no room in the shadow since the last recount */
   uint32_t decided_count;                /* during a stop: dead objects with finalizers (collect/weak.h) */
   size_t stuck_objects;                  /* that became stuck since the last trace, dead ones included */

@@ -54,7 +54,6 @@ static int begin_library(void) {
   if (error) return error;
   if (gc__malloc.ignores_free) {
     gc__malloc.kind = GC__KIND_SCANNED;
-    gc__runtime.collector.counting.has_strays = true; /* perl's point in front of what they are for, as an example */
     return gc_roots_layer(gc__malloc_push_roots, NULL);
   }
   gc_disable();

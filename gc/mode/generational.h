@@ -6,7 +6,9 @@
  * mark-sweep mode.
  *
  * [gen.closed] When a minor trace ends, no word of an old object leads to a young one that is not marked: after it
- * there are no young objects, so that only what is written from then on can lead to one.
+ * there are no young objects, so that only what is written from then on can lead to one. A word that named free memory
+ * when the last stop ended, and was not written since, may name a young one by chance; that does not keep it
+ * (tools/stale.h).
  */
 #ifndef GC_MODE_GENERATIONAL_H
 #define GC_MODE_GENERATIONAL_H

@@ -1,7 +1,7 @@
 /* tools/barriers.c - see barriers.h. */
 #include "tools/barriers.h"
-#include "heap/block.h"
 #include "os/report.h"
+#include "tools/walk.h"
 
 #include <string.h>
 
@@ -23,43 +23,6 @@ static struct gc__barriers *barriers_of(const struct gc__collector *collector) {
 
 static size_t *copy_of(const struct gc__barriers *barriers, size_t offset) {
   return (size_t *)(void *)(barriers->copy.start + offset);
-}
-
-/* ---- Old objects ---- */
-
-struct old_object {
-  size_t granule, bytes;
-  bool is_large;
-};
-
-typedef void old_object_fn(struct gc__collector *, struct old_object);
-
-static void each_old_cell(struct gc__collector *collector, uint32_t block, old_object_fn *fn) {
-  const struct gc__heap *heap = &collector->heap;
-  const struct gc__block *facts = &heap->space.blocks[block];
-  if (facts->state == GC__BLOCK_NONE || facts->kind == GC__KIND_LEAF) return;
-  const struct gc__size_class *class = gc__block_class(heap, block);
-  size_t granule = gc__block_granule(&heap->space, block);
-  unsigned cell_count = gc__block_cells(&heap->space, class);
-  for (unsigned cell = 0; cell < cell_count; cell++, granule += class->cell_granules)
-    if (gc__heap_is_old_object(heap, granule)) fn(collector, (struct old_object){granule, class->cell_bytes, false});
-}
-
-static void each_old_run(struct gc__collector *collector, uint32_t list, old_object_fn *fn) {
-  const struct gc__space *space = &collector->heap.space;
-  for (uint32_t first = list; first != GC__NONE; first = space->runs[first].next) {
-    size_t granule = (size_t)first * GC__PAGE_GRANULES;
-    if (space->runs[first].kind == GC__KIND_LEAF || space->runs[first].is_guarded) continue; /* [guard.written] */
-    if (gc__heap_is_old_object(&collector->heap, granule))
-      fn(collector, (struct old_object){granule, space->runs[first].page_count * GC__PAGE_BYTES, true});
-  }
-}
-
-static void each_old_object(struct gc__collector *collector, old_object_fn *fn) {
-  for (uint32_t block = 0; block < gc__block_count(&collector->heap.space); block++)
-    each_old_cell(collector, block, fn);
-  each_old_run(collector, collector->heap.large, fn);
-  each_old_run(collector, collector->heap.root_large, fn);
 }
 
 /* ---- The beginning of a stop ---- */
@@ -109,17 +72,11 @@ static size_t target_of(const struct gc__collector *collector, size_t word) {
   return is_inside && !collector->crew.trace.interior_in_heap ? SIZE_MAX : granule;
 }
 
-#if defined(__clang__)
-#define COMPARES_ANYTHING                                                                                              \
-  __attribute__((no_sanitize("address", "thread", "undefined"), disable_sanitizer_instrumentation))
-#else
-#define COMPARES_ANYTHING __attribute__((no_sanitize("address", "thread", "undefined")))
-#endif
-
-COMPARES_ANYTHING static void compare_object(struct gc__collector *collector, struct old_object object) {
+GC__READS_ANYTHING static void compare_object(struct gc__collector *collector, struct gc__old_object object) {
   const struct gc__barriers *barriers = barriers_of(collector);
   const struct gc__space *space = &collector->heap.space;
   size_t start = object.granule * GC__GRANULE_BYTES;
+  if (object.is_guarded) return; /* [guard.written] */
   for (size_t offset = start; offset < start + object.bytes; offset += sizeof(size_t)) {
     size_t now = *(const size_t *)(space->base + offset), before;
     if (object.is_large && !barriers->pages.start[offset / GC__PAGE_BYTES]) continue;
@@ -134,14 +91,15 @@ COMPARES_ANYTHING static void compare_object(struct gc__collector *collector, st
 static void compare_all(struct gc__collector *collector) {
   if (barriers_of(collector)->is_over || !barriers_of(collector)->copy.committed_bytes) return;
   settle_suspects(collector);
-  each_old_object(collector, compare_object);
+  gc__each_old_object(collector, compare_object);
 }
 
 /* ---- The end of a stop ---- */
 
-COMPARES_ANYTHING static void copy_object(struct gc__collector *collector, struct old_object object) {
+GC__READS_ANYTHING static void copy_object(struct gc__collector *collector, struct gc__old_object object) {
   struct gc__barriers *barriers = barriers_of(collector);
   size_t start = object.granule * GC__GRANULE_BYTES;
+  if (object.is_guarded) return;
   const size_t *from = (const size_t *)(collector->heap.space.base + start);
   for (size_t i = 0; i < object.bytes / sizeof *from; i++) copy_of(barriers, start)[i] = from[i];
   if (object.is_large) memset(barriers->pages.start + start / GC__PAGE_BYTES, 1, object.bytes / GC__PAGE_BYTES);
@@ -158,7 +116,7 @@ static void copy_all(struct gc__collector *collector) {
     return;
   }
   memset(barriers->pages.start, 0, span_bytes / GC__PAGE_BYTES);
-  each_old_object(collector, copy_object);
+  gc__each_old_object(collector, copy_object);
 }
 
 /* ---- Life ---- */

@@ -2,8 +2,10 @@
 #include "tools/verify.h"
 #include "heap/block.h"
 #include "os/report.h"
+#include "tools/stale.h"
 #include "tools/verify_counts.h"
 #include "tools/verify_ties.h"
+#include "tools/walk.h"
 
 static void verify_entry(const struct gc__heap *heap, uint32_t block) {
   const struct gc__block *facts = &heap->space.blocks[block];
@@ -113,47 +115,35 @@ void gc__verify_heap(struct gc__collector *collector) {
 
 /* ---- After a minor trace ---- */
 
-#if defined(__clang__)
-#define READS_ANYTHING __attribute__((no_sanitize("address", "thread", "undefined"), disable_sanitizer_instrumentation))
-#else
-#define READS_ANYTHING __attribute__((no_sanitize("address", "thread", "undefined")))
-#endif
-
-READS_ANYTHING static void verify_words(const struct gc__collector *collector, size_t granule, size_t bytes) {
+GC__READS_ANYTHING static void verify_words(struct gc__collector *collector, struct gc__old_object object) {
   const struct gc__heap *heap = &collector->heap;
   const struct gc__space *space = &heap->space;
-  const size_t *word = (const size_t *)(void *)gc__space_address(space, granule);
-  for (const size_t *end = word + bytes / sizeof *word; word < end; word++) {
+  const size_t *word = (const size_t *)(void *)gc__space_address(space, object.granule);
+  for (const size_t *end = word + object.bytes / sizeof *word; word < end; word++) {
     size_t offset = *word - space->base;
     if (offset >= space->span_bytes || !gc__heap_declares(heap, (uintptr_t)word - space->base)) continue;
     size_t target = gc__space_granule_of(space, offset);
     if (target == SIZE_MAX || space->live[target] == heap->epoch || !gc__heap_is_given(heap, target)) continue;
     if (!collector->crew.trace.interior_in_heap && !gc__space_is_start(space, target, offset)) continue;
-    gc__verify(false, "gen.closed");
-  }
-}
-
-static void verify_large_words(const struct gc__collector *collector, uint32_t list) {
-  const struct gc__space *space = &collector->heap.space;
-  for (uint32_t first = list; first != GC__NONE; first = space->runs[first].next) {
-    size_t granule = (size_t)first * GC__PAGE_GRANULES;
-    if (space->runs[first].kind != GC__KIND_LEAF && space->live[granule] == collector->heap.epoch)
-      verify_words(collector, granule, space->runs[first].page_count * GC__PAGE_BYTES);
+    gc__verify(gc__stale_has(collector, *word), "gen.closed");
   }
 }
 
 void gc__verify_trace(struct gc__collector *collector) {
-  const struct gc__heap *heap = &collector->heap;
-  if (collector->last.is_full) return;
-  for (uint32_t block = 0; block < gc__block_count(&heap->space); block++) {
-    const struct gc__block *facts = &heap->space.blocks[block];
-    if (facts->state == GC__BLOCK_NONE || facts->kind == GC__KIND_LEAF) continue;
-    const struct gc__size_class *class = gc__block_class(heap, block);
-    size_t granule = gc__block_granule(&heap->space, block);
-    unsigned cell_count = gc__block_cells(&heap->space, class);
-    for (unsigned cell = 0; cell < cell_count; cell++, granule += class->cell_granules)
-      if (heap->space.live[granule] == heap->epoch) verify_words(collector, granule, class->cell_bytes);
-  }
-  verify_large_words(collector, heap->large);
-  verify_large_words(collector, heap->root_large);
+  if (!collector->last.is_full) gc__each_old_object(collector, verify_words);
+}
+
+/* ---- Life ---- */
+
+static void verify_stopped(struct gc__collector *collector) {
+  gc__verify_heap(collector);
+  gc__stale_fill(collector);
+}
+
+void gc__verify_open(struct gc__stale *stale, struct gc__collector *collector) {
+  collector->inspect_traced = gc__verify_trace;
+  collector->inspect_stopped = verify_stopped;
+  if (!collector->heap.log.is_on) return;
+  gc__stale_open(stale, collector);
+  collector->verified = stale;
 }

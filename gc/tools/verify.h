@@ -2,7 +2,10 @@
 #ifndef GC_TOOLS_VERIFY_H
 #define GC_TOOLS_VERIFY_H
 
-#include "collect/collector.h"
+#include "tools/stale.h"
+
+/* Makes the collector call what is below. The structure stays until it is closed (gc__stale_close). */
+void gc__verify_open(struct gc__stale *stale, struct gc__collector *collector);
 
 /* Walks the whole heap. World stopped, after a collection. Ends the program with the name of an invariant that is
  * broken. */

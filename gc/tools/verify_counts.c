@@ -3,8 +3,10 @@
 #include "tools/verify_counts.h"
 #include "heap/block.h"
 #include "os/report.h"
+#include "tools/stale.h"
 
 struct counts_check {
+  const struct gc__collector *collector;
   const struct gc__counting *counting;
   uint32_t *seen; /* a granule: shadow words that name the object there */
   size_t old_bytes;
@@ -61,8 +63,8 @@ static void see_word(struct counts_check *check, size_t value, bool is_live, siz
     if (target == GC__NO_OBJECT || !gc__count_is_live(byte_at(check, target))) return;
     bool is_start = gc__space_is_start(&counting->heap->space, target, memory - counting->heap->space.base);
     bool is_stuck = (byte_at(check, target) & GC__COUNT_MASK) == GC__COUNT_STUCK; /* the shadow had no memory */
-    gc__verify(is_stuck || !is_declared || counting->has_strays || (!counting->interior_in_heap && !is_start),
-               "count.sync");
+    if (is_stuck || !is_declared || (!counting->interior_in_heap && !is_start)) return;
+    gc__verify(gc__stale_has(check->collector, memory), "count.sync");
   }
 }
 
@@ -122,7 +124,7 @@ static void see_ties(struct counts_check *check) {
 
 void gc__verify_counts(struct gc__collector *collector) {
   const struct gc__heap *heap = &collector->heap;
-  struct counts_check check = {.counting = &collector->counting};
+  struct counts_check check = {.collector = collector, .counting = &collector->counting};
   size_t bytes = gc__round_up(heap->space.span_bytes / GC__GRANULE_BYTES * sizeof(uint32_t), GC__HUGE_PAGE_BYTES);
   if (!bytes) return;
   verify_sets(&heap->counts);

@@ -136,6 +136,73 @@ START_TEST(check_finds_nothing_wrong) {
 }
 END_TEST
 
+enum { STALE_CELLS = 20000, STALE_BYTES = 48 };
+static enum gc_mode wanted_mode;
+
+static size_t **allocate_cells(void) {
+  size_t **cells = gc_alloc(STALE_CELLS * sizeof *cells);
+  for (int i = 0; i < STALE_CELLS; i++) {
+    cells[i] = gc_alloc(STALE_BYTES);
+    gc_written(cells, STALE_CELLS * sizeof *cells);
+  }
+  return cells;
+}
+
+/* Makes many objects, where free memory is, too, and keeps them. */
+static void allocate_again(void) {
+  static void **list;
+  for (int i = 0; i < STALE_CELLS; i++) {
+    void **object = gc_alloc(STALE_BYTES);
+    gc_write(object, list);
+    list = object;
+    if (i % (STALE_CELLS / 16) == 0) gc_collect(GC_COLLECT_MINOR);
+  }
+  for (int i = 0; i < 3; i++) gc_collect(i == 1 ? GC_COLLECT_FULL : GC_COLLECT_MINOR);
+}
+
+static void start_in_wanted_mode(void) {
+  struct gc_options options = GC_OPTIONS_INIT;
+  options.mode = wanted_mode;
+  if (gc_init(&options)) _exit(1);
+}
+
+/* Old objects keep pointers to others that were freed by hand. */
+static void dangle(void) {
+  start_in_wanted_mode();
+  size_t **cells = allocate_cells();
+  for (int i = 1; i < STALE_CELLS; i++) gc_write(cells[i], (size_t)cells[i - 1]);
+  for (int i = 0; i < 2; i++) gc_collect(GC_COLLECT_FULL);
+  for (int i = 0; i < STALE_CELLS; i += 2) gc_free(cells[i]);
+  allocate_again();
+  gc_keep(cells);
+}
+
+/* Old objects hold numbers that are addresses of free memory. */
+static void hold_numbers(void) {
+  start_in_wanted_mode();
+  size_t **cells = allocate_cells();
+  gc_collect(GC_COLLECT_FULL);
+  for (int i = 0; i < STALE_CELLS; i++) cells[i][1] = ~(size_t)gc_alloc(STALE_BYTES);
+  for (int i = 0; i < 3; i++) gc_collect(GC_COLLECT_FULL);
+  for (int i = 0; i < STALE_CELLS; i++) {
+    cells[i][1] = ~cells[i][1];
+    gc_written(cells[i], STALE_BYTES);
+  }
+  for (int i = 0; i < 3; i++) gc_collect(GC_COLLECT_MINOR);
+  allocate_again();
+  gc_keep(cells);
+}
+
+START_TEST(check_finds_nothing_wrong_with_stale_words) {
+  static void (*const programs[])(void) = {dangle, hold_numbers};
+  for (wanted_mode = GC_MARK_SWEEP; wanted_mode <= GC_REFCOUNT; wanted_mode++)
+    for (unsigned i = 0; i < 2; i++) {
+      run_with("TREFOIL_CHECK", "heap", programs[i]);
+      ck_assert_str_eq(text, "");
+    }
+}
+END_TEST
+
 int main(void) {
   TCase *tests = suite_begin("switches");
   tcase_add_test(tests, log_writes_a_line_for_each_collection);
@@ -144,5 +211,6 @@ int main(void) {
   tcase_add_test(tests, stats_survive_an_early_shutdown);
   tcase_add_test(tests, stress_collects_at_each_allocation);
   tcase_add_test(tests, check_finds_nothing_wrong);
+  tcase_add_test(tests, check_finds_nothing_wrong_with_stale_words);
   return suite_end();
 }

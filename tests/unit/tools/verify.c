@@ -192,5 +192,29 @@ START_TEST(what_is_in_order_is_not_named) {
 }
 END_TEST
 
+/* ---- What old words named before ---- */
+
+static void verify_after_stale_word(void *argument) {
+  const bool *hides = argument;
+  gc_disable();
+  hide_young_in(kept[1], 0, 48, 0);
+  gc__stale_fill(collector);
+  if (*hides) hide_young_in(kept[1], 1, 48, 0);
+  collector->last.is_full = false;
+  gc__verify_trace(collector);
+}
+
+/* [stale.none] */
+START_TEST(only_what_old_words_named_before_is_excused) {
+  static const bool hides[] = {false, true};
+  char text[4096];
+  setenv("TREFOIL_CHECK", "heap", 1);
+  fill_heap();
+  ck_assert_int_eq(unit_in_child(verify_after_stale_word, (void *)&hides[0], text, sizeof text), 0);
+  ck_assert_str_eq(text, "");
+  ck_assert(unit_aborts(verify_after_stale_word, (void *)&hides[1], "[gen.closed]"));
+}
+END_TEST
+
 UNIT_MAIN("tools/verify", each_broken_invariant_is_named, what_a_minor_trace_must_leave_is_named,
-          what_is_in_order_is_not_named)
+          what_is_in_order_is_not_named, only_what_old_words_named_before_is_excused)

@@ -164,6 +164,22 @@ static void *swap_and_try(struct gc__thread *self, const struct request *request
  * looked: so often it tries. */
 #define RESCUES_MOST 8u
 
+/* Other threads make room, too, between a try and the look for what could be done, and one that collects may have let
+ * the world go, but not have freed yet what it found. NULL: there was no room when no collection was under way and
+ * nothing was dying, and nobody has collected since. */
+static void *try_settled(struct gc__thread *self, const struct request *request) {
+  struct gc__collector *collector = &gc__runtime.collector;
+  void *object = NULL;
+  size_t seen, tries = 0;
+  do {
+    seen = gc__collector_number(collector, false);
+    gc__collector_await(collector);
+    gc__cascade_finish(self);
+    object = try_once(self, request);
+  } while (!object && seen != gc__collector_number(collector, false) && ++tries < RESCUES_MOST);
+  return object;
+}
+
 /* Full collections, until there is room for the request, or one more is not worth it. seen: the number of them when the
  * request was tried last. */
 static void *collect_and_try(struct gc__thread *self, const struct request *request, size_t seen) {
@@ -174,23 +190,18 @@ static void *collect_and_try(struct gc__thread *self, const struct request *requ
     bool was_made = seen != gc__collector_number(collector, true); /* by another thread */
     if (!was_made && !(is_worth && gc__collect_now(GC_COLLECT_FULL))) break;
     seen = gc__collector_number(collector, true);
-    object = try_once(self, request);
+    object = try_settled(self, request);
     if (!object) object = swap_and_try(self, request);
   }
   return object;
 }
 
-/* seen: the number of full collections when the request was tried first. */
-static void *rescue(struct gc__thread *self, const struct request *request, size_t seen) {
-  void *object = NULL;
-  if (gc__cascade_is_due(&gc__runtime.collector.counting)) {
-    gc__cascade_finish(self);
-    object = try_once(self, request);
-    if (object) return object;
-  }
+static void *rescue(struct gc__thread *self, const struct request *request) {
   bool is_absurd = request->bytes > gc__runtime.collector.heap.space.reserved_bytes;
   give_up_blocks(self);
-  if (!is_absurd && prefers_swap()) object = swap_and_try(self, request);
+  size_t seen = gc__collector_number(&gc__runtime.collector, true);
+  void *object = is_absurd ? NULL : try_settled(self, request);
+  if (!object && !is_absurd && prefers_swap()) object = swap_and_try(self, request);
   if (!object && !is_absurd && !is_disabled()) object = collect_and_try(self, request, seen);
   if (object) gc__flag_set(&gc__runtime.has_reported_oom, 0);
   return object ? object : fail(request);
@@ -207,9 +218,8 @@ static void *serve(const struct request *request) {
   else if (is_collection_due(request)) gc__collect_now(GC_COLLECT_MINOR);
   if (GC__UNLIKELY(gc__cascade_is_due(&gc__runtime.collector.counting)))
     assist(self, bytes > GC__SMALL_MAX_BYTES ? bytes : 0);
-  size_t seen = gc__collector_number(&gc__runtime.collector, true);
   void *object = try_once(self, request);
-  if (GC__UNLIKELY(!object)) object = rescue(self, request, seen);
+  if (GC__UNLIKELY(!object)) object = rescue(self, request);
   gc__events_deliver();
   return object;
 }

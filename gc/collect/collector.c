@@ -472,6 +472,11 @@ static void collect_held(void *argument) {
   gc__lock_give(&collector->lock);
 }
 
+void gc__collector_await(struct gc__collector *collector) {
+  gc__lock_take(&collector->lock);
+  gc__lock_give(&collector->lock);
+}
+
 /* Before the loader is held: creating a thread may need it. */
 static void start_helpers(struct gc__collector *collector) {
   gc__lock_take(&collector->lock);

@@ -110,6 +110,10 @@ static inline size_t gc__collector_number(const struct gc__collector *collector,
  * there was no memory to begin with; nothing happened. The calling thread is attached and in no section. */
 bool gc__collector_run(struct gc__collector *collector, bool is_full, size_t number, struct gc__collection *made);
 
+/* Waits for a collection that is under way: what it found free is freed when it ends, later than the world runs on and
+ * its number is there. In no section. */
+void gc__collector_await(struct gc__collector *collector);
+
 /* Changes expected_bytes, and what may be allocated before the next collection with it. World running, no lock. */
 void gc__collector_expect(struct gc__collector *collector, size_t bytes);
 

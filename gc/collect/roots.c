@@ -148,7 +148,7 @@ bool gc__roots_reserve(struct gc__roots *roots, const struct gc__world *world, s
                 roots->layer_count * 2;
   if (heap->log.is_on && heap->log.watch.kind == GC__WATCH_KERNEL && !roots->reads_whole_segments)
     watch_segments(roots, &heap->log.watch);
-  if (!gc__region_commit(&roots->list_memory, most * sizeof(struct gc__root_range)) &&
+  if (!gc__region_commit_needed(&roots->list_memory, most * sizeof(struct gc__root_range)) &&
       !(heap->space.is_fixed && gc__region_commit(&roots->list_memory, (most - more) * sizeof(struct gc__root_range))))
     return false;
   /* For what the write log will tell more room is better, and not needed. */

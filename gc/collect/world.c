@@ -119,7 +119,7 @@ static struct gc__thread *take_slot(struct gc__world *world) {
     return slot;
   }
   if (world->budget->supply) return gc__supply_take(world->budget->supply, world->slot_bytes);
-  if (!gc__region_commit(&world->memory, (world->slot_count + 1) * world->slot_bytes)) return NULL;
+  if (!gc__region_commit_needed(&world->memory, (world->slot_count + 1) * world->slot_bytes)) return NULL;
   slot = (struct gc__thread *)(void *)(world->memory.start + world->slot_count++ * world->slot_bytes);
   if (world->touches_slots) gc__os_touch(slot, world->slot_bytes);
   return slot;

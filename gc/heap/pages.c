@@ -186,7 +186,8 @@ static bool charge(struct gc__pages *pages, uint32_t first, uint32_t count, size
       if (pages->idle_pages > pages->dirty_free_pages) pages->idle_pages = pages->dirty_free_pages;
       return true;
     }
-    if (again || !gc__pages_discard(pages, count)) return false;
+    if (again || !gc__pages_discard(pages, count + gc__budget_over_bytes(pages->space->budget) / GC__PAGE_BYTES + 1))
+      return false;
   }
 }
 

@@ -26,6 +26,11 @@ void gc__budget_charge(struct gc__budget *budget, size_t bytes) {
   gc__word_add(&budget->used_bytes, bytes);
 }
 
+size_t gc__budget_over_bytes(const struct gc__budget *budget) {
+  size_t used = gc__word_peek(&budget->used_bytes), limit = gc__word_peek(&budget->limit_bytes);
+  return used > limit ? used - limit : 0;
+}
+
 /* Of the time. */
 #define STALLED_SHARE 10
 
@@ -148,4 +153,14 @@ bool gc__region_commit_slow(struct gc__region *region, size_t bytes) {
   if (roomy < region->committed_bytes + page_bytes) roomy = region->committed_bytes + page_bytes;
   if (roomy > region->reserved_bytes) roomy = region->reserved_bytes;
   return extend_region(region, roomy) || (least < roomy && extend_region(region, least));
+}
+
+bool gc__region_commit_needed(struct gc__region *region, size_t bytes) {
+  if (gc__region_commit(region, bytes)) return true;
+  if (region->budget->supply || bytes > region->reserved_bytes) return false;
+  size_t more = gc__round_up(bytes, gc__os_page_bytes()) - region->committed_bytes;
+  if (!gc__os_commit(region->start + region->committed_bytes, more)) return false;
+  gc__budget_charge(region->budget, more);
+  gc__word_poke(&region->committed_bytes, region->committed_bytes + more);
+  return true;
 }

@@ -29,8 +29,11 @@ struct gc__budget {
 bool gc__budget_take(struct gc__budget *budget, size_t bytes);
 void gc__budget_give(struct gc__budget *budget, size_t bytes);
 
-/* For memory that is in use already: past the limit, too. */
+/* For memory that is in use already, or cannot be done without: past the limit, too. */
 void gc__budget_charge(struct gc__budget *budget, size_t bytes);
+
+/* By how much the limit is passed: by what was charged, or since it fell. */
+size_t gc__budget_over_bytes(const struct gc__budget *budget);
 
 size_t gc__os_page_bytes(void);
 
@@ -132,5 +135,9 @@ bool gc__region_commit_slow(struct gc__region *region, size_t bytes);
 static inline bool gc__region_commit(struct gc__region *region, size_t bytes) {
   return bytes <= region->committed_bytes || gc__region_commit_slow(region, bytes);
 }
+
+/* The same past the budget's limit, if it must be: for what a collection cannot begin without. A heap that is full
+ * could not be collected else. */
+bool gc__region_commit_needed(struct gc__region *region, size_t bytes);
 
 #endif

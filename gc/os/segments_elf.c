@@ -38,7 +38,7 @@ void gc__segments_close(struct gc__segments *segments) {
 static bool append_range(struct gc__segments *segments, uintptr_t start, uintptr_t end) {
   if (start >= end) return true;
   size_t count = segments->range_count;
-  if (!gc__region_commit(&segments->range_memory, (count + 1) * sizeof(struct gc__range))) return false;
+  if (!gc__region_commit_needed(&segments->range_memory, (count + 1) * sizeof(struct gc__range))) return false;
   ((struct gc__range *)(void *)segments->range_memory.start)[count] = (struct gc__range){start, end};
   segments->range_count++;
   return true;
@@ -46,7 +46,7 @@ static bool append_range(struct gc__segments *segments, uintptr_t start, uintptr
 
 static bool append_module(struct gc__segments *segments, size_t id, size_t bytes) {
   size_t count = segments->module_count;
-  if (!gc__region_commit(&segments->module_memory, (count + 1) * sizeof(struct gc__tls_module))) return false;
+  if (!gc__region_commit_needed(&segments->module_memory, (count + 1) * sizeof(struct gc__tls_module))) return false;
   ((struct gc__tls_module *)(void *)segments->module_memory.start)[count] = (struct gc__tls_module){id, bytes};
   segments->module_count++;
   return true;

@@ -6,7 +6,8 @@
  * [stale.none] A pointer to an object that was young when this stop began is in the set only if an old object held that
  * very address before: what a lost page leaves behind is noticed all the same, but for that chance.
  *
- * The set has a bit for each granule of the reservation, and memory for those that were named only.
+ * The set has a bit for each granule of the span and of a margin behind it. What lies behind the margin, and anything
+ * where memory for the set is short, may be in it: then less is checked, and nothing wrongly.
  */
 #ifndef GC_TOOLS_STALE_H
 #define GC_TOOLS_STALE_H
@@ -14,11 +15,12 @@
 #include "collect/collector.h"
 
 struct gc__stale {
-  uint64_t *bits; /* NULL: no memory for them */
-  size_t bytes;
+  uint64_t *bits; /* NULL: no addresses for them */
+  size_t reserved_bytes;
+  size_t covered_bytes; /* usable ones, from the front on */
 };
 
-/* All zero is closed. Without memory for the set, which is said, any address may be in it. */
+/* All zero is closed. */
 void gc__stale_open(struct gc__stale *stale, const struct gc__collector *collector);
 void gc__stale_close(struct gc__stale *stale);
 

@@ -75,7 +75,8 @@ struct gc_options {
   size_t struct_bytes;          /* set by GC_OPTIONS_INIT */
   enum gc_mode mode;            /* TREFOIL_MODE: generational, mark-sweep, refcount */
   enum gc_tracking tracking;    /* TREFOIL_TRACKING: auto, pages, protect, barrier, none */
-  size_t limit_bytes;           /* TREFOIL_LIMIT: all memory that the library commits, its tables included. 0: the
+  size_t limit_bytes;           /* TREFOIL_LIMIT: all memory that the library commits, its tables included; only what a
+                                   collection or a new thread cannot do without may pass it, by some KiB. 0: the
                                    container's or machine's memory less what the rest of the process uses, read again at
                                    each collection, less 5 % */
   size_t initial_bytes;         /* TREFOIL_INITIAL: heap that is taken and touched at the start, with its tables: see

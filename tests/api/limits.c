@@ -100,6 +100,36 @@ START_TEST(garbage_never_reaches_the_limit) {
 }
 END_TEST
 
+/* Less than what would be allocated before the first collection otherwise, so that it begins in a full heap. */
+enum { SMALL_LIMIT_BYTES = 8 << 20, GARBAGE_THREADS = 8 };
+
+static void *allocate_garbage(void *unused) {
+  for (unsigned i = 0; i < repetitions(10000); i++) require(gc_alloc(i % 3 ? 9000 + i % 40 * 1000 : 100) != NULL);
+  return unused;
+}
+
+static void start_with_small_limit(void) {
+  struct gc_options options = GC_OPTIONS_INIT;
+  options.limit_bytes = SMALL_LIMIT_BYTES;
+  ck_assert_int_eq(gc_init(&options), 0);
+}
+
+START_TEST(garbage_never_reaches_a_small_limit) {
+  start_with_small_limit();
+  allocate_garbage(NULL);
+}
+END_TEST
+
+/* One attaches while another has filled the heap, or finds it full while another collects. */
+START_TEST(garbage_of_threads_never_reaches_a_small_limit) {
+  pthread_t threads[GARBAGE_THREADS];
+  start_with_small_limit();
+  for (int i = 0; i < GARBAGE_THREADS; i++)
+    ck_assert_int_eq(pthread_create(&threads[i], NULL, allocate_garbage, NULL), 0);
+  for (int i = 0; i < GARBAGE_THREADS; i++) ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+}
+END_TEST
+
 START_TEST(everything_else_works_at_the_limit) {
   start_with_limit();
   fill_up(16);
@@ -159,7 +189,8 @@ static bool is_in_handler;
 static char substitute[64];
 static jmp_buf escape;
 
-/* The compiler knows that an allocation function returns new memory; here it does not, so the test hides what it has. */
+/* The compiler knows that an allocation function returns new memory; here it does not, so the test hides what it has.
+ */
 static char *substitute_address(void) {
   char *address = substitute;
   __asm__ volatile("" : "+r"(address));
@@ -305,6 +336,8 @@ int main(void) {
   tcase_add_loop_test(tests, program_goes_on_after_it_dropped_something, 0, 6);
   tcase_add_test(tests, one_large_request_fails_alone);
   tcase_add_test(tests, garbage_never_reaches_the_limit);
+  tcase_add_test(tests, garbage_never_reaches_a_small_limit);
+  tcase_add_test(tests, garbage_of_threads_never_reaches_a_small_limit);
   tcase_add_test(tests, everything_else_works_at_the_limit);
   tcase_add_test(tests, threads_reach_the_limit_together);
   tcase_add_test(tests, result_of_the_handler_is_returned);

@@ -201,6 +201,30 @@ START_TEST(a_region_that_may_not_grow_stays_as_it_was) {
 }
 END_TEST
 
+START_TEST(what_is_needed_passes_the_limit) {
+  size_t page_bytes = gc__os_page_bytes();
+  struct gc__budget budget = {.limit_bytes = 4 * page_bytes};
+  struct gc__region region = {0};
+  ck_assert(gc__region_open(&region, &budget, MANY));
+  ck_assert(gc__region_commit_needed(&region, 3 * page_bytes)); /* as any other, while there is room */
+  ck_assert_uint_eq(gc__budget_over_bytes(&budget), 0);
+  region.start[0] = 9;
+  ck_assert(gc__region_commit_needed(&region, 9 * page_bytes + 1));
+  ck_assert_uint_eq(region.committed_bytes, 10 * page_bytes);
+  ck_assert_uint_eq(budget.used_bytes, 10 * page_bytes);
+  ck_assert_uint_eq(gc__budget_over_bytes(&budget), 6 * page_bytes);
+  region.start[10 * page_bytes - 1] = 9;
+  ck_assert_int_eq(region.start[0], 9);
+  ck_assert(!gc__region_commit(&region, 11 * page_bytes));
+  ck_assert(!gc__region_commit_needed(&region, region.reserved_bytes + 1));
+  gc__os_fail_request(1);
+  ck_assert(!gc__region_commit_needed(&region, 11 * page_bytes)); /* the system's limit is one */
+  ck_assert_uint_eq(budget.used_bytes, region.committed_bytes);
+  gc__region_close(&region);
+  ck_assert_uint_eq(budget.used_bytes, 0);
+}
+END_TEST
+
 START_TEST(a_refused_commit_costs_no_budget) {
   struct gc__budget budget = {.limit_bytes = MANY};
   struct gc__region region = {0};
@@ -282,4 +306,5 @@ UNIT_MAIN("os/memory", pressure_is_what_rises, pressure_can_be_asked_for, a_budg
           threads_share_a_budget, reserved_addresses_are_aligned_and_closed,
           committed_pages_start_zeroed_and_are_zero_when_discarded, a_wish_for_huge_pages_changes_no_contents,
           only_the_kth_request_fails, regions_grow_and_keep_their_contents, a_region_that_may_not_grow_stays_as_it_was,
-          a_refused_commit_costs_no_budget, trimming_keeps_the_front, limited_address_space_makes_reservations_smaller)
+          what_is_needed_passes_the_limit, a_refused_commit_costs_no_budget, trimming_keeps_the_front,
+          limited_address_space_makes_reservations_smaller)

@@ -86,7 +86,7 @@ static void update_allowance(struct gc__collector *collector) {
   size_t live = collector->last.live_bytes, table_bytes = gc__space_table_bytes(&collector->heap.space);
   size_t dirty = used > table_bytes ? used - table_bytes : 0;
   size_t away = gc__word_peek(&collector->heap.swap.away_bytes);
-  if (live > away && dirty > live - away) room += dirty - (live - away);
+  if (live >= away && dirty > live - away) room += dirty - (live - away);
   size_t more = gc__swapping_room_bytes(collector);
   if (room < more) room = more;
   size_t attached = gc__word_peek(&collector->world.thread_count), threads = attached ? attached : 1;

@@ -368,6 +368,23 @@ static GC__NOINLINE bool is_typed(const struct gc__marker *marker, size_t ref) {
   return gc__space_place(&marker->space, ref_offset(ref)).kind == GC__KIND_TYPED;
 }
 
+/* A cell whose elements have a mask: the usual case, in line. False: it is not one. */
+SCANS_ANYTHING static GC__INLINE bool scan_cell_masked(struct gc__marker *marker, struct view *view, size_t ref,
+                                                       const bool is_minor) {
+  const struct gc__layouts *layouts = &marker->trace->heap->layouts;
+  const struct gc__layout *layout =
+      gc__layout_numbered(layouts, *gc__layout_cell(layouts, &marker->space, ref_granule(ref)));
+  if (GC__UNLIKELY(!layout || !layout->mask)) return false;
+  const size_t *element = (const size_t *)(view->base + ref_offset(ref));
+  size_t left = (ref & REF_LENGTH) * GC__GRANULE_BYTES;
+  for (; left >= layout->bytes; left -= layout->step, element += layout->step / sizeof *element) {
+    for (uint64_t mask = layout->mask; mask; mask &= mask - 1)
+      consider_heap_word(marker, view, element[gc__lowest_bit(mask)], is_minor);
+    if (left <= layout->step) break;
+  }
+  return true;
+}
+
 /* The lower items of a deep stack have left the cache since they were candidates: the line of the one that comes some
  * pops later is asked for again. What follows a slice of a large object is pushed before what the slice holds, so that
  * it can be stolen; there is room, where the slice was. */
@@ -378,6 +395,7 @@ static GC__INLINE void scan_top(struct gc__marker *marker, struct view *view, co
   view->granules += granules;
   if (GC__UNLIKELY(ref & REF_SPECIAL)) {
     size_t rest;
+    if (granules && scan_cell_masked(marker, view, ref, is_minor)) return;
     if (granules || is_typed(marker, ref)) {
       close_view(view, marker);
       scan_typed(marker, ref);

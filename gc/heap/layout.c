@@ -5,11 +5,10 @@
 
 #include <string.h>
 
-#define MEMORY_MOST     ((size_t)1 << 30)
-#define FIXED_SHARE     128u /* of a fixed space, the part that layouts may take; as much again a quarter for numbers */
-#define FIXED_LEAST     ((size_t)1024)
-#define FAR             (SIZE_MAX / 4) /* no object is as long */
-#define MASK_WORDS_MOST 64u
+#define MEMORY_MOST ((size_t)1 << 30)
+#define FIXED_SHARE 128u /* of a fixed space, the part that layouts may take; as much again a quarter for numbers */
+#define FIXED_LEAST ((size_t)1024)
+#define FAR         (SIZE_MAX / 4) /* no object is as long */
 
 /* Of the table, a block. */
 static size_t part_bytes(const struct gc__space *space) {
@@ -106,7 +105,7 @@ static void complete(struct gc__layout *layout) {
   bool is_regular = layout->bytes % sizeof(void *) == 0;
   layout->step = is_regular ? layout->bytes : FAR;
   layout->mask = 0;
-  if (layout->bytes <= MASK_WORDS_MOST * sizeof(void *))
+  if (layout->bytes <= GC__LAYOUT_MASK_BYTES)
     for (size_t i = 0; i < layout->count; i++) layout->mask |= (uint64_t)1 << layout->offsets[i] / sizeof(void *);
 }
 
@@ -214,10 +213,7 @@ void gc__layouts_uncover(struct gc__heap *heap, uint32_t block, unsigned cell_co
 }
 
 static uint16_t *cell_at(const struct gc__heap *heap, size_t granule) {
-  size_t block = gc__block_of(&heap->space, granule);
-  struct gc__block_entry entry = gc__entry_at(&heap->space, block);
-  uint16_t *part = (void *)part_of(heap, block);
-  return part + gc__cell_of((unsigned)gc__granule_in_block(&heap->space, granule), entry.reciprocal);
+  return gc__layout_cell(&heap->layouts, &heap->space, granule);
 }
 
 void gc__layouts_note(struct gc__heap *heap, size_t granule, unsigned layout) {
@@ -242,7 +238,7 @@ const struct gc__layout *gc__layout_of(const struct gc__heap *heap, size_t granu
 bool gc__layout_declares(const struct gc__layout *layout, size_t offset) {
   if (!layout) return true;
   offset %= layout->step;
-  if (layout->bytes <= MASK_WORDS_MOST * sizeof(void *))
+  if (layout->bytes <= GC__LAYOUT_MASK_BYTES)
     return offset < layout->bytes && (layout->mask >> offset / sizeof(void *) & 1);
   size_t low = 0, high = layout->count;
   while (low < high) {

@@ -25,8 +25,9 @@
 
 struct gc__heap;
 
-#define GC__LAYOUTS_MOST   65535u
-#define GC__LAYOUT_BUCKETS 1024u
+#define GC__LAYOUTS_MOST      65535u
+#define GC__LAYOUT_BUCKETS    1024u
+#define GC__LAYOUT_MASK_BYTES ((size_t)64 * sizeof(void *)) /* an element of up to that has a mask */
 
 typedef void gc__mark_fn(void *object, size_t bytes, void *data);
 
@@ -83,6 +84,15 @@ unsigned gc__layout_number_of(const struct gc__heap *heap, size_t granule);
 
 static inline const struct gc__layout *gc__layout_numbered(const struct gc__layouts *layouts, unsigned number) {
   return number ? ((const struct gc__layout *const *)(const void *)layouts->index_memory.start)[number] : NULL;
+}
+
+/* Where the number of a cell is. */
+static GC__INLINE uint16_t *gc__layout_cell(const struct gc__layouts *layouts, const struct gc__space *space,
+                                            size_t granule) {
+  size_t block = gc__block_of(space, granule);
+  uint16_t *part =
+      layouts->parts ? (uint16_t *)layouts->parts[block] : layouts->cells + block * gc__block_granules(space);
+  return part + gc__cell_of((unsigned)gc__granule_in_block(space, granule), gc__entry_at(space, block).reciprocal);
 }
 
 /* Whether the layout declares the word at this offset in an object. */

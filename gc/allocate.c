@@ -161,8 +161,9 @@ static void *swap_and_try(struct gc__thread *self, const struct request *request
 }
 
 /* Other threads may use up what a collection gave before this one runs again, and may have collected just before it
- * looked: so often it tries. */
-#define RESCUES_MOST 8u
+ * looked: so often it tries. With 8 tries, one of 160,000 requests of eight threads under a limit of 4 MiB was answered
+ * with NULL in one run of five, though all was garbage. */
+#define RESCUES_MOST 100u
 
 /* Other threads make room, too, between a try and the look for what could be done, and one that collects may have let
  * the world go, but not have freed yet what it found. NULL: there was no room when no collection was under way and

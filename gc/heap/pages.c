@@ -171,8 +171,14 @@ static void forget_away(struct gc__space *space, uint32_t first, uint32_t count,
   }
 }
 
-/* Charges those of these free pages that are not charged yet. Where the budget is short, other free pages lose their
- * memory first. */
+/* Free pages that have to lose their memory for so many others to be charged, liveness bytes included (a page a block
+ * at most, and they may begin and end within one), though these are among them. */
+static size_t pages_in_exchange(const struct gc__pages *pages, uint32_t count) {
+  return count + count / GC__BLOCK_PAGES + 2 + gc__budget_over_bytes(pages->space->budget) / GC__PAGE_BYTES + 1;
+}
+
+/* Charges those of these free pages that are not charged yet. Where the budget is short, free pages lose their memory
+ * first. */
 static bool charge(struct gc__pages *pages, uint32_t first, uint32_t count, size_t *dirty_pages) {
   for (bool again = false;; again = true) {
     size_t charged = count_charged(pages->space, first, count);
@@ -186,8 +192,7 @@ static bool charge(struct gc__pages *pages, uint32_t first, uint32_t count, size
       if (pages->idle_pages > pages->dirty_free_pages) pages->idle_pages = pages->dirty_free_pages;
       return true;
     }
-    if (again || !gc__pages_discard(pages, count + gc__budget_over_bytes(pages->space->budget) / GC__PAGE_BYTES + 1))
-      return false;
+    if (again || !gc__pages_discard(pages, pages_in_exchange(pages, count))) return false;
   }
 }
 

@@ -237,8 +237,10 @@ static int start(const struct gc_options *options) {
   return 0;
 }
 
-static int attach_self(void) {
-  int error = gc__world_attach(&gc__runtime.collector.world);
+/* reserved: by who created this thread, or NULL. */
+static int attach_self(struct gc__thread *reserved) {
+  struct gc__world *world = &gc__runtime.collector.world;
+  int error = reserved ? gc__world_attach_as(world, reserved) : gc__world_attach(world);
   if (!error) pthread_setspecific(exit_key, gc__self);
   return error;
 }
@@ -260,7 +262,7 @@ int gc_init(const struct gc_options *options) {
   gc__lock_take(&life_lock);
   if (!gc__runtime.is_running) {
     error = start(options);
-    if (!error && (error = attach_self())) stop_running();
+    if (!error && (error = attach_self(NULL))) stop_running();
     if (error) memset(&gc__runtime, 0, sizeof gc__runtime);
   }
   gc__lock_give(&life_lock);
@@ -273,17 +275,26 @@ struct gc__thread *gc__attach_slow(void) {
   pthread_once(&process_once, prepare_process);
   gc__lock_take(&life_lock);
   if (!gc__runtime.is_running) error = start(NULL);
-  if (!error) error = attach_self();
+  if (!error) error = attach_self(NULL);
   gc__lock_give(&life_lock);
   if (!error) return gc__self;
   errno = error;
   return NULL;
 }
 
+/* The library runs: a shutdown is refused while something is reserved. */
+int gc__attach_as(struct gc__thread *reserved) {
+  gc__lock_take(&life_lock);
+  int error = attach_self(reserved);
+  gc__lock_give(&life_lock);
+  return error;
+}
+
 /* Whether the library may be shut down by this thread. Lock held. */
 static int check_shutdown(void) {
   if (!gc__runtime.is_running) return EINVAL;
-  return gc__runtime.collector.world.thread_count > gc__self_is_attached() ? EBUSY : 0;
+  const struct gc__world *world = &gc__runtime.collector.world;
+  return world->thread_count > gc__self_is_attached() || world->reserved_count ? EBUSY : 0;
 }
 
 static int shut_down(void) {

@@ -38,6 +38,10 @@ extern struct gc__runtime gc__runtime;
 
 /* The calling thread, attached, with the library running; NULL: no memory (errno is set). */
 struct gc__thread *gc__attach_slow(void);
+
+/* Attaches a new thread as what gc__world_reserve gave to its creator: 0 or ENOMEM. */
+int gc__attach_as(struct gc__thread *reserved);
+
 static inline struct gc__thread *gc__attach(void) {
   return GC__LIKELY(gc__self_is_attached()) ? gc__self : gc__attach_slow();
 }

@@ -125,26 +125,49 @@ static struct gc__thread *take_slot(struct gc__world *world) {
   return slot;
 }
 
-int gc__world_attach(struct gc__world *world) {
-  struct gc__range stack;
-  if (!gc__os_stack(&stack)) return ENOMEM;
+/* ---- Coming and going ---- */
+
+struct gc__thread *gc__world_reserve(struct gc__world *world) {
   gc__lock_take(&world->lock);
-  struct gc__thread *self = take_slot(world);
-  if (self) {
-    gc__local_open(&world->heap->space, &self->local, self + 1);
-    self->stack = stack;
-    self->thread_pointer = gc__os_thread_pointer();
-    self->id = gc__os_thread_id();
-    self->next = world->first;
-    if (self->next) self->next->before = self;
-    world->first = self;
-    gc__word_poke(&world->thread_count, world->thread_count + 1);
-    gc__self = self;
-  }
+  struct gc__thread *slot = take_slot(world);
+  if (slot) world->reserved_count++;
   gc__lock_give(&world->lock);
-  if (!self) return ENOMEM;
+  return slot;
+}
+
+void gc__world_release(struct gc__world *world, struct gc__thread *reserved) {
+  gc__lock_take(&world->lock);
+  world->reserved_count--;
+  reserved->next = world->free_slots;
+  world->free_slots = reserved;
+  gc__lock_give(&world->lock);
+}
+
+int gc__world_attach_as(struct gc__world *world, struct gc__thread *self) {
+  struct gc__range stack;
+  if (!gc__os_stack(&stack)) {
+    gc__world_release(world, self);
+    return ENOMEM;
+  }
+  gc__lock_take(&world->lock);
+  world->reserved_count--;
+  gc__local_open(&world->heap->space, &self->local, self + 1);
+  self->stack = stack;
+  self->thread_pointer = gc__os_thread_pointer();
+  self->id = gc__os_thread_id();
+  self->next = world->first;
+  if (self->next) self->next->before = self;
+  world->first = self;
+  gc__word_poke(&world->thread_count, world->thread_count + 1);
+  gc__self = self;
+  gc__lock_give(&world->lock);
   gc__stop_unblock(world->signal);
   return 0;
+}
+
+int gc__world_attach(struct gc__world *world) {
+  struct gc__thread *slot = gc__world_reserve(world);
+  return slot ? gc__world_attach_as(world, slot) : ENOMEM;
 }
 
 /* Lock held: no stop is under way, and none can begin. */
@@ -205,6 +228,7 @@ void gc__world_after_fork(struct gc__world *world) {
     if (thread == gc__self) thread->id = gc__os_thread_id();
     else drop_thread(world, thread);
   }
+  world->reserved_count = 0;
 }
 
 /* ---- Stopping ---- */

@@ -8,8 +8,8 @@
  * never waits for anything that a stopping thread may hold; while the collector itself holds the registry's lock, no
  * thread can enter or leave it, and nobody stops the collector.
  * Inside ThreadSanitizer's runtime it does not answer, but is asked again [tsan.outside].
- * [world.stopper] Who stops the world holds the collector's lock, which is taken outside of sections: a collection waits
- * for the registry's lock in a section, and would never answer the stop of another thread that has it.
+ * [world.stopper] Who stops the world holds the collector's lock, which is taken outside of sections: a collection
+ * waits for the registry's lock in a section, and would never answer the stop of another thread that has it.
  * [world.blocked] A thread inside gc_blocked is not signalled and touches no object; coming back it waits for the
  * restart.
  *
@@ -51,7 +51,8 @@ struct gc__world {
   struct gc__lock lock;
   struct gc__region memory; /* of threads, each with its tail: slots that are used again. Unused with a supply */
   size_t slot_count, slot_bytes;
-  bool touches_slots; /* gc__os_touch: as the options say */
+  size_t reserved_count; /* threads that were created and have not begun: [world.reserved] */
+  bool touches_slots;    /* gc__os_touch: as the options say */
   struct gc__budget *budget;
   struct gc__thread *free_slots;
   struct gc__thread *first;
@@ -78,6 +79,13 @@ void gc__world_close(struct gc__world *world);
 
 /* Registers the calling thread. 0 or ENOMEM. */
 int gc__world_attach(struct gc__world *world);
+
+/* [world.reserved] The same in two steps: a thread cannot collect before it is registered, and whether there is memory
+ * for that is better known before it is created. NULL: there is none. What was reserved is attached in, or released;
+ * until then it counts as a thread that has not begun. */
+struct gc__thread *gc__world_reserve(struct gc__world *world);
+void gc__world_release(struct gc__world *world, struct gc__thread *reserved);
+int gc__world_attach_as(struct gc__world *world, struct gc__thread *reserved); /* releases it where it fails */
 void gc__world_detach(struct gc__world *world);
 
 /* For a function that leads to gc__world_stop: its frame and what is above it are scanned of this thread's stack, the

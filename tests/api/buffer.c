@@ -477,6 +477,39 @@ START_TEST(a_thread_that_finds_no_room) {
 }
 END_TEST
 
+static void *is_attached(void *unused) {
+  return gc_thread_detach() == 0 ? buffer : unused;
+}
+
+/* The heap is full when the thread is made, but of garbage: who makes it collects. */
+START_TEST(a_thread_is_made_in_a_heap_of_garbage) {
+  pthread_t thread;
+  void *result = NULL;
+  start_in(buffer, BUFFER_BYTES);
+  gc_free(gc_alloc_root(3 * sizeof(void *))); /* so that there is a cell for what the thread begins with */
+  fill_up(2048);
+  fill_up(16);
+  drop(list_length);
+  ck_assert_int_eq(gc_thread_create(&thread, NULL, is_attached, NULL), 0);
+  ck_assert_int_eq(pthread_join(thread, &result), 0);
+  ck_assert_ptr_eq(result, buffer);
+}
+END_TEST
+
+START_TEST(no_thread_is_made_in_a_full_heap) {
+  pthread_t thread;
+  start_in(buffer, BUFFER_BYTES);
+  gc_free(gc_alloc_root(3 * sizeof(void *)));
+  fill_up(2048);
+  fill_up(16);
+  ck_assert_int_eq(gc_thread_create(&thread, NULL, is_attached, NULL), EAGAIN);
+  drop(list_length - 10);
+  ck_assert_int_eq(gc_thread_create(&thread, NULL, is_attached, NULL), 0);
+  ck_assert_int_eq(pthread_join(thread, NULL), 0);
+  ck_assert_int_eq(gc_shutdown(), 0); /* nothing is reserved any more */
+}
+END_TEST
+
 static void work_in_child(void *unused) {
   (void)unused;
   check_list();
@@ -555,6 +588,8 @@ int main(void) {
   tcase_add_test(tests, after_shutdown_the_memory_is_the_programs);
   tcase_add_test(tests, threads_share_one);
   tcase_add_test(tests, a_thread_that_finds_no_room);
+  tcase_add_test(tests, a_thread_is_made_in_a_heap_of_garbage);
+  tcase_add_test(tests, no_thread_is_made_in_a_full_heap);
   tcase_add_test(tests, a_forked_child_has_its_own);
   tcase_add_test(tests, finalizers_run_where_they_are_asked_for);
   tcase_add_test(tests, many_layouts);

@@ -486,7 +486,7 @@ START_TEST(a_thread_is_made_in_a_heap_of_garbage) {
   pthread_t thread;
   void *result = NULL;
   start_in(buffer, BUFFER_BYTES);
-  gc_free(gc_alloc_root(3 * sizeof(void *))); /* so that there is a cell for what the thread begins with */
+  ck_assert_ptr_nonnull(gc_alloc_root(3 * sizeof(void *))); /* beside it is a cell for what the thread begins with */
   fill_up(2048);
   fill_up(16);
   drop(list_length);
@@ -499,7 +499,7 @@ END_TEST
 START_TEST(no_thread_is_made_in_a_full_heap) {
   pthread_t thread;
   start_in(buffer, BUFFER_BYTES);
-  gc_free(gc_alloc_root(3 * sizeof(void *)));
+  ck_assert_ptr_nonnull(gc_alloc_root(3 * sizeof(void *)));
   fill_up(2048);
   fill_up(16);
   ck_assert_int_eq(gc_thread_create(&thread, NULL, is_attached, NULL), EAGAIN);

@@ -2,6 +2,7 @@
 #include "heap/large.h"
 #include "base/check.h"
 #include "heap/sweep.h"
+#include "os/tsan.h"
 
 #include <string.h>
 
@@ -86,6 +87,7 @@ char *gc__large_take(struct gc__heap *heap, size_t bytes, size_t alignment, enum
   }
   gc__lock_give(&heap->lock);
   if (grant.first == GC__NONE) return NULL;
+  gc__tsan_acquire(&heap->sweep); /* [tsan.edges] */
   gc__word_add(&heap->handed_since_bytes, count * GC__PAGE_BYTES);
   gc__word_add(&heap->large_bytes, count * GC__PAGE_BYTES);
   gc__word_add(&heap->large_objects, 1);
@@ -126,6 +128,7 @@ bool gc__large_resize(struct gc__heap *heap, uint32_t first, size_t bytes) {
   if (done) run->page_count = count;
   gc__lock_give(&heap->lock);
   if (done && count > before) {
+    gc__tsan_acquire(&heap->sweep);
     char *start = (char *)heap->space.base + ((size_t)first + before) * GC__PAGE_BYTES;
     if (dirty) memset(start, 0, (count - before) * GC__PAGE_BYTES);
     gc__word_add(&heap->handed_since_bytes, (count - before) * GC__PAGE_BYTES);

@@ -2,6 +2,7 @@
 #include "heap/local.h"
 #include "base/check.h"
 #include "heap/sweep.h"
+#include "os/tsan.h"
 
 #include <string.h>
 
@@ -189,6 +190,7 @@ static bool take_block(struct gc__heap *heap, struct gc__local *local, unsigned 
   if (taken.block == GC__NONE) return false;
   gc__word_set(&heap->space.blocks[taken.block].owner, (size_t)local);
   gc__block_read_occupied(heap, taken.block, occupied_of(heap, local, index));
+  gc__tsan_acquire(&heap->sweep); /* [tsan.edges] */
   gc__block_stamp(heap, taken.block);
   cursor->block = taken.block;
   cursor->is_clean = taken.is_clean;

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "heap/block.h"
 #include "heap/large.h"
+#include "os/tsan.h"
 
 /* Whether a cell with a set young bit waits in its owner's piece for a later allocation. The owner may be running: what
  * is read of its cursor is old at worst, and an address that the caller got from the owner was allocated before that.
@@ -82,6 +83,7 @@ static bool free_large(struct gc__heap *heap, struct gc__local *local, struct gc
 /* Of several threads that free the same cell at once, exactly one wins the byte or the bit. A cell of a block whose
  * young bits count may be kept by its owner; any other is found by its byte when its block is looked at next. */
 static bool free_cell(struct gc__heap *heap, struct gc__local *local, struct gc__place place) {
+  gc__tsan_release(&heap->sweep); /* [tsan.edges]: before its byte says that it is free */
   uint32_t block = (uint32_t)gc__block_of(&heap->space, place.granule);
   bool is_stamped = gc__entry_at(&heap->space, block).stamp == heap->stamp;
   uint8_t *live = &heap->space.live[place.granule];

@@ -14,9 +14,11 @@
  * only, which neither a collection nor a section comes to: unless the library itself is instrumented and has a race to
  * report (see os/segments_elf.c for those tests).
  *
- * [tsan.edges] The runtime cannot see that a stop orders what threads do before it and after it, and would report a race
- * when memory finds a new owner. So each stop tells it: all that threads did before they answered comes before what the
- * collector does, and that comes before what they do afterwards.
+ * [tsan.edges] The runtime cannot see that a stop orders what threads do before it and after it, and would report a
+ * race when memory finds a new owner. So each stop tells it: all that threads did before they answered comes before
+ * what the collector does, and that comes before what they do afterwards. Memory that gc_free releases finds a new
+ * owner without a stop: what a thread did before it freed a cell comes before what is done by any thread that takes a
+ * block or pages later.
  */
 #ifndef GC_OS_TSAN_H
 #define GC_OS_TSAN_H

@@ -487,9 +487,11 @@ START_TEST(a_thread_is_made_in_a_heap_of_garbage) {
   void *result = NULL;
   start_in(buffer, BUFFER_BYTES);
   ck_assert_ptr_nonnull(gc_alloc_root(3 * sizeof(void *))); /* beside it is a cell for what the thread begins with */
+  gc_disable();
   fill_up(2048);
   fill_up(16);
   drop(list_length);
+  gc_enable();
   ck_assert_int_eq(gc_thread_create(&thread, NULL, is_attached, NULL), 0);
   ck_assert_int_eq(pthread_join(thread, &result), 0);
   ck_assert_ptr_eq(result, buffer);

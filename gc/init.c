@@ -294,7 +294,8 @@ int gc__attach_as(struct gc__thread *reserved) {
 static int check_shutdown(void) {
   if (!gc__runtime.is_running) return EINVAL;
   const struct gc__world *world = &gc__runtime.collector.world;
-  return world->thread_count > gc__self_is_attached() || world->reserved_count ? EBUSY : 0;
+  bool has_others = gc__word_peek(&world->thread_count) > gc__self_is_attached();
+  return has_others || gc__word_peek(&world->reserved_count) ? EBUSY : 0;
 }
 
 static int shut_down(void) {

@@ -130,14 +130,14 @@ static struct gc__thread *take_slot(struct gc__world *world) {
 struct gc__thread *gc__world_reserve(struct gc__world *world) {
   gc__lock_take(&world->lock);
   struct gc__thread *slot = take_slot(world);
-  if (slot) world->reserved_count++;
+  if (slot) gc__word_poke(&world->reserved_count, world->reserved_count + 1);
   gc__lock_give(&world->lock);
   return slot;
 }
 
 void gc__world_release(struct gc__world *world, struct gc__thread *reserved) {
   gc__lock_take(&world->lock);
-  world->reserved_count--;
+  gc__word_poke(&world->reserved_count, world->reserved_count - 1);
   reserved->next = world->free_slots;
   world->free_slots = reserved;
   gc__lock_give(&world->lock);
@@ -150,7 +150,7 @@ int gc__world_attach_as(struct gc__world *world, struct gc__thread *self) {
     return ENOMEM;
   }
   gc__lock_take(&world->lock);
-  world->reserved_count--;
+  gc__word_poke(&world->reserved_count, world->reserved_count - 1);
   gc__local_open(&world->heap->space, &self->local, self + 1);
   self->stack = stack;
   self->thread_pointer = gc__os_thread_pointer();
@@ -228,7 +228,7 @@ void gc__world_after_fork(struct gc__world *world) {
     if (thread == gc__self) thread->id = gc__os_thread_id();
     else drop_thread(world, thread);
   }
-  world->reserved_count = 0;
+  gc__word_poke(&world->reserved_count, 0);
 }
 
 /* ---- Stopping ---- */

@@ -51,8 +51,8 @@ struct gc__world {
   struct gc__lock lock;
   struct gc__region memory; /* of threads, each with its tail: slots that are used again. Unused with a supply */
   size_t slot_count, slot_bytes;
-  size_t reserved_count; /* threads that were created and have not begun: [world.reserved] */
-  bool touches_slots;    /* gc__os_touch: as the options say */
+  volatile size_t reserved_count; /* threads that were created and have not begun: [world.reserved] */
+  bool touches_slots;             /* gc__os_touch: as the options say */
   struct gc__budget *budget;
   struct gc__thread *free_slots;
   struct gc__thread *first;

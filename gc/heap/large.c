@@ -128,7 +128,7 @@ bool gc__large_resize(struct gc__heap *heap, uint32_t first, size_t bytes) {
   if (done) run->page_count = count;
   gc__lock_give(&heap->lock);
   if (done && count > before) {
-    gc__tsan_acquire(&heap->sweep);
+    gc__tsan_acquire(&heap->sweep); /* [tsan.edges] */
     char *start = (char *)heap->space.base + ((size_t)first + before) * GC__PAGE_BYTES;
     if (dirty) memset(start, 0, (count - before) * GC__PAGE_BYTES);
     gc__word_add(&heap->handed_since_bytes, (count - before) * GC__PAGE_BYTES);

@@ -18,10 +18,12 @@
 #undef memalign
 #undef aligned_alloc
 #undef posix_memalign
-#undef aligned_malloc
+#undef _aligned_malloc
+#undef _aligned_free
 #undef free_aligned_sized
 #undef cfree
 #undef free_sized
+#undef malloc_usable_size
 #define malloc(n)                   GC_MALLOC(n)
 #define calloc(m, n)                gc_leak_calloc_(m, n)
 #define free(p)                     GC_FREE(p)
@@ -37,6 +39,7 @@
 #define cfree(p)                    GC_FREE(p)
 #define free_sized(p, n)            ((void)(n), GC_FREE(p))
 #define free_aligned_sized(p, a, n) ((void)(a), (void)(n), GC_FREE(p))
+#define malloc_usable_size(p)       GC_size(p)
 #define CHECK_LEAKS()               GC_gcollect()
 
 static inline void *gc_leak_calloc_(size_t count, size_t bytes) {

@@ -111,5 +111,6 @@ void gc__events_forget(void);
 /* The log line of a collection, and the statistics file. */
 void gc__log_collection(const struct gc__collection *made);
 void gc__statistics_write(void);
+size_t gc__statistics_freed_since(void); /* bytes freed by hand since the last collection began. Attached threads */
 
 #endif

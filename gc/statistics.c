@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,12 +31,11 @@ static void summarize_pauses(struct gc_stats *out, const struct gc__collector *c
 static void add_threads(struct gc_stats *out, const struct gc__world *world) {
   out->allocated_bytes += world->totals.handed_bytes;
   out->allocated_objects += world->totals.handed_objects;
-  out->freed_bytes += world->totals.freed_bytes;
+  out->freed_bytes += gc__world_freed_bytes(world);
   for (const struct gc__thread *thread = world->first; thread; thread = thread->next) {
     const struct gc__local *local = &thread->local;
     out->allocated_bytes += gc__word_peek(&local->handed_bytes);
     out->allocated_objects += gc__word_peek(&local->handed_objects);
-    out->freed_bytes += gc__word_peek(&local->freed_bytes);
     for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) {
       struct gc__piece piece = gc__cursor_piece(&local->cursors[i]);
       size_t pending = piece.limit - piece.next;
@@ -92,12 +92,39 @@ static void add_counting(struct gc_stats *out, struct gc__collector *collector) 
   gc__cascade_let_go(counting);
 }
 
-/* Everything, counted from the start. A collection holds both locks: the figures belong together. */
+/* A collection holds both locks: the figures belong together.
+ *
+ * [figures.locked] Inside gc_locked a thread must not wait for them: whoever stops the world takes both, and waits for
+ * the end of that section. It waits once it has asked this thread to stop, and until then nothing changes under either
+ * lock, so that the figures may be read without them. Result: whether they were taken. */
+static bool lock_figures(struct gc__collector *collector) {
+  const struct gc__thread *self = gc__self;
+  if (!self->no_stop) {
+    gc__lock_take(&collector->lock);
+    gc__lock_take(&collector->world.lock);
+    return true;
+  }
+  while (!self->is_asked) {
+    if (gc__lock_try(&collector->lock)) {
+      if (gc__lock_try(&collector->world.lock)) return true;
+      gc__lock_give(&collector->lock);
+    }
+    sched_yield();
+  }
+  return false;
+}
+
+static void unlock_figures(struct gc__collector *collector, bool was_locked) {
+  if (!was_locked) return;
+  gc__lock_give(&collector->world.lock);
+  gc__lock_give(&collector->lock);
+}
+
+/* Everything, counted from the start. */
 static void read_figures(struct gc_stats *out) {
   const struct gc__runtime *runtime = &gc__runtime;
   struct gc__collector *collector = &gc__runtime.collector;
-  gc__lock_take(&collector->lock);
-  gc__lock_take(&collector->world.lock);
+  bool is_locked = lock_figures(collector);
   out->mode = runtime->settings.options.mode;
   out->tracking = gc__tracking_of(&collector->heap);
   out->heap_bytes = gc__word_peek(&runtime->budget.used_bytes);
@@ -122,8 +149,7 @@ static void read_figures(struct gc_stats *out) {
   add_heap(out, collector);
   gc__lock_give(&collector->heap.lock);
   add_threads(out, &collector->world);
-  gc__lock_give(&collector->world.lock);
-  gc__lock_give(&collector->lock);
+  unlock_figures(collector, is_locked);
 }
 
 void gc_stats(struct gc_stats *out) {
@@ -134,6 +160,14 @@ void gc_stats(struct gc_stats *out) {
   out->allocated_bytes -= before->handed_bytes;
   out->allocated_objects -= before->handed_objects;
   out->freed_bytes -= before->freed_bytes;
+}
+
+size_t gc__statistics_freed_since(void) {
+  struct gc__collector *collector = &gc__runtime.collector;
+  bool is_locked = lock_figures(collector);
+  size_t bytes = gc__world_freed_bytes(&collector->world) - collector->last.freed_bytes;
+  unlock_figures(collector, is_locked);
+  return bytes;
 }
 
 void gc_stats_reset(void) {

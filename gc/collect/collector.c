@@ -398,6 +398,7 @@ static void collect_stopped(void *argument) {
     uint64_t start_ns = gc__clock_ns();
     struct gc__thread *first = collector->world.first;
     collector->last.handed_bytes = gc__word_peek(&collector->heap.handed_since_bytes);
+    collector->last.freed_bytes = gc__world_freed_bytes(&collector->world);
     collector->last.written_pages = 0;
     for (struct gc__thread *thread = first; thread; thread = thread->next)
       gc__local_before_stop(&collector->heap, &thread->local);

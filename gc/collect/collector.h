@@ -30,6 +30,7 @@ struct gc__collection {
   struct gc__trace_counts counts; /* a minor one counts the young objects that it marked */
   size_t live_bytes;              /* old ones included */
   size_t handed_bytes;            /* since the collection before */
+  size_t freed_bytes;             /* by hand, until it began: of all times */
   size_t written_pages;           /* that it had to look at */
   const char *reason;             /* of a mode that counts: why it traced */
   size_t old_before_bytes;        /* there: old objects before it */

@@ -165,6 +165,13 @@ int gc__world_attach_as(struct gc__world *world, struct gc__thread *self) {
   return 0;
 }
 
+size_t gc__world_freed_bytes(const struct gc__world *world) {
+  size_t bytes = world->totals.freed_bytes;
+  for (const struct gc__thread *thread = world->first; thread; thread = thread->next)
+    bytes += gc__word_peek(&thread->local.freed_bytes);
+  return bytes;
+}
+
 int gc__world_attach(struct gc__world *world) {
   struct gc__thread *slot = gc__world_reserve(world);
   return slot ? gc__world_attach_as(world, slot) : ENOMEM;

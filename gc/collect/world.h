@@ -123,6 +123,9 @@ void *gc__world_unblock(struct gc__world *world, void *(*fn)(void *), void *argu
 #define GC__STACK_PARTS_MOST 3
 unsigned gc__world_stack_parts(const struct gc__thread *thread, struct gc__range parts[GC__STACK_PARTS_MOST]);
 
+/* What all threads freed by hand, those that have ended included. The registry's lock is held. */
+size_t gc__world_freed_bytes(const struct gc__world *world);
+
 /* Around a fork, with the registry's lock held: no other thread is inside a section from the one until the other. */
 void gc__world_close_gate(struct gc__world *world);
 void gc__world_open_gate(void);

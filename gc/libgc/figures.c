@@ -31,7 +31,7 @@ EXPORT size_t GC_get_bytes_since_gc(void) {
   return gc__libgc_has_begun() ? gc__word_peek(&gc__runtime.collector.heap.handed_since_bytes) : 0;
 }
 EXPORT size_t GC_get_expl_freed_bytes_since_gc(void) {
-  return 0;
+  return gc__libgc_has_begun() && gc__libgc_begin() ? gc__statistics_freed_since() : 0;
 }
 EXPORT size_t GC_get_total_bytes(void) {
   return read_stats().allocated_bytes;
@@ -54,11 +54,14 @@ EXPORT void GC_get_heap_usage_safe(GC_word *heap, GC_word *free, GC_word *unmapp
 /* As much of the structure as the caller has; how much of it was filled in. */
 EXPORT size_t GC_get_prof_stats(struct GC_prof_stats_s *out, size_t bytes) {
   struct gc_stats stats = read_stats();
-  size_t since = GC_get_bytes_since_gc();
+  size_t since = GC_get_bytes_since_gc(), before = stats.allocated_bytes - since;
+  size_t gone = before > stats.live_bytes ? before - stats.live_bytes : 0;
   struct GC_prof_stats_s all = {.heapsize_full = GC_get_heap_size(),
                                 .free_bytes_full = GC_get_free_bytes(),
                                 .bytes_allocd_since_gc = since,
-                                .allocd_bytes_before_gc = stats.allocated_bytes - since,
+                                .allocd_bytes_before_gc = before,
+                                .expl_freed_bytes_since_gc = GC_get_expl_freed_bytes_since_gc(),
+                                .reclaimed_bytes_before_gc = gone,
                                 .gc_no = GC_get_gc_no(),
                                 .markers_m1 = stats.markers ? stats.markers - 1 : 0,
                                 .obtained_from_os_bytes = GC_get_heap_size()};

@@ -7,9 +7,14 @@
 /* The locks that this thread holds, by rank. */
 static _Thread_local const struct gc__lock *held[GC__RANK_COUNT];
 
+static void note_tried(const struct gc__lock *lock) {
+  GC__CHECK(!held[lock->rank]);
+  held[lock->rank] = lock;
+}
+
 static void note_taken(const struct gc__lock *lock) {
   for (int rank = lock->rank; rank < GC__RANK_COUNT; rank++) GC__CHECK(!held[rank]);
-  held[lock->rank] = lock;
+  note_tried(lock);
 }
 
 static void note_given(const struct gc__lock *lock) {
@@ -23,6 +28,9 @@ bool gc__lock_is_held(const struct gc__lock *lock) {
 
 #else
 
+static void note_tried(const struct gc__lock *lock) {
+  (void)lock;
+}
 static void note_taken(const struct gc__lock *lock) {
   (void)lock;
 }
@@ -48,6 +56,12 @@ void gc__lock_close(struct gc__lock *lock) {
 void gc__lock_take(struct gc__lock *lock) {
   pthread_mutex_lock(&lock->mutex);
   note_taken(lock);
+}
+
+bool gc__lock_try(struct gc__lock *lock) {
+  if (pthread_mutex_trylock(&lock->mutex)) return false;
+  note_tried(lock);
+  return true;
 }
 
 void gc__lock_give(struct gc__lock *lock) {

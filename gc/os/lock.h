@@ -34,6 +34,9 @@ void gc__lock_close(struct gc__lock *lock);
 void gc__lock_take(struct gc__lock *lock);
 void gc__lock_give(struct gc__lock *lock);
 
+/* Takes it if nobody holds it: does not wait, and so in any order of ranks. */
+bool gc__lock_try(struct gc__lock *lock);
+
 /* Whether this thread holds it; true in builds without checks. For assertions. */
 bool gc__lock_is_held(const struct gc__lock *lock);
 

@@ -110,7 +110,7 @@ GC_PUBLIC void gc_thrift(unsigned percent);
 /* ---- Collections -------------------------------------------------------------------------------------------- */
 
 /* fn(argument), while no collection begins or ends, no link is cleared, and no other thread is inside gc_locked. It may
- * call what allocates nothing and waits for nothing. Result: fn's. */
+ * call what allocates nothing and waits for nothing, and gc_stats. Result: fn's. */
 GC_PUBLIC void *gc_locked(void *(*fn)(void *), void *argument);
 
 /* Called before each collection, by the thread that starts it, with nothing held. NULL: none. */

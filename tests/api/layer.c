@@ -485,6 +485,9 @@ static void *collect_always(void *unused) {
 static void *stay(void *argument) {
   require(!atomic_exchange(&is_inside, true));
   unsigned before = before_calls;
+  struct gc_stats stats;
+  gc_stats(&stats); /* does not wait for a collection that waits for this section */
+  require(stats.threads >= 1 && stats.heap_bytes > 0);
   for (volatile int i = 0; i < 20000; i++) continue;
   require(before_calls - before <= 1); /* one may have been about to begin */
   require(atomic_exchange(&is_inside, false));

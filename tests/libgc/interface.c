@@ -295,6 +295,23 @@ START_TEST(switches_nest) {
 }
 END_TEST
 
+START_TEST(what_is_freed_by_hand_is_counted) {
+  ck_assert_uint_eq(GC_get_expl_freed_bytes_since_gc(), 0);
+  GC_INIT();
+  GC_gcollect();
+  ck_assert_uint_eq(GC_get_expl_freed_bytes_since_gc(), 0);
+  for (unsigned i = 0; i < 100; i++) GC_FREE(GC_MALLOC(1000));
+  GC_FREE(GC_MALLOC_ATOMIC(100000));
+  ck_assert_uint_ge(GC_get_expl_freed_bytes_since_gc(), 200000);
+  ck_assert_uint_lt(GC_get_expl_freed_bytes_since_gc(), 300000);
+  struct GC_prof_stats_s stats;
+  ck_assert_uint_eq(GC_get_prof_stats(&stats, sizeof stats), sizeof stats);
+  ck_assert_uint_eq(stats.expl_freed_bytes_since_gc, GC_get_expl_freed_bytes_since_gc());
+  GC_gcollect();
+  ck_assert_uint_eq(GC_get_expl_freed_bytes_since_gc(), 0);
+}
+END_TEST
+
 START_TEST(values_at_the_beginning) {
   ck_assert_int_eq(GC_get_all_interior_pointers(), 1);
   ck_assert_int_eq(GC_get_java_finalization(), 1);
@@ -430,6 +447,30 @@ START_TEST(blocking_and_locking) {
 }
 END_TEST
 
+static atomic_bool has_enough;
+static void *collect_until(void *unused) {
+  while (!has_enough) GC_gcollect();
+  return unused;
+}
+static void *figures(void *argument) {
+  struct GC_prof_stats_s *stats = argument;
+  return GC_get_prof_stats_unsafe(stats, sizeof *stats) && GC_get_free_bytes() <= GC_get_heap_size() ? argument : NULL;
+}
+
+/* As bdwgc allows: a collection that another thread begins waits for the lock, and the figures do not wait for it. */
+START_TEST(figures_inside_the_lock) {
+  GC_INIT();
+  pthread_t collecting;
+  ck_assert_int_eq(GC_pthread_create(&collecting, NULL, collect_until, NULL), 0);
+  struct GC_prof_stats_s stats;
+  GC_word number = GC_get_gc_no();
+  for (unsigned i = 0; i < 1000 || GC_get_gc_no() < number + 10; i++)
+    ck_assert_ptr_eq(GC_call_with_alloc_lock(figures, &stats), &stats);
+  has_enough = true;
+  ck_assert_int_eq(GC_pthread_join(collecting, NULL), 0);
+}
+END_TEST
+
 static void add_cases(TCase *tests) {
   tcase_add_test(tests, objects_without_gc_init);
   tcase_add_test(tests, objects_are_resized_and_freed);
@@ -441,11 +482,13 @@ static void add_cases(TCase *tests) {
   tcase_add_test(tests, roots_that_a_function_pushes);
   tcase_add_test(tests, fibers_and_their_stack_bottoms);
   tcase_add_test(tests, switches_nest);
+  tcase_add_test(tests, what_is_freed_by_hand_is_counted);
   tcase_add_test(tests, values_at_the_beginning);
   tcase_add_test(tests, out_of_memory_may_leave_by_longjmp);
   tcase_add_test(tests, threads_created_and_registered);
   tcase_add_test(tests, results_stay_until_threads_are_joined);
   tcase_add_test(tests, blocking_and_locking);
+  tcase_add_test(tests, figures_inside_the_lock);
 }
 
 int main(void) {

@@ -47,7 +47,8 @@ bool gc__shadow_take_slow(struct gc__shadow *shadow, size_t page) {
 static void discard_taken(struct gc__shadow *shadow, size_t page, size_t end) {
   size_t bytes = (end - page) * GC__PAGE_BYTES;
   if (!gc__os_discard(shadow->start + page * GC__PAGE_BYTES, bytes)) return;
-  for (; page < end; page++) shadow->pages[page / 64] &= ~((uint64_t)1 << page % 64);
+  for (size_t word = page / GC__WORD_BITS; word <= (end - 1) / GC__WORD_BITS; word++)
+    gc__word_poke(&shadow->pages[word], shadow->pages[word] & ~gc__bits_of_range(word, page, end));
   gc__word_poke(&shadow->taken_bytes, shadow->taken_bytes - bytes);
   gc__budget_give(shadow->budget, bytes);
 }

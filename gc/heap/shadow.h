@@ -19,7 +19,8 @@ struct gc__shadow {
   char *start;
   size_t reserved_bytes, span_bytes; /* of these bytes, [0, span_bytes) are accessible */
   struct gc__budget *budget;
-  uint64_t *pages; /* a bit a page of the heap: its shadow is charged */
+  uint64_t *pages; /* a bit a page of the heap: its shadow is charged. Whoever frees an object reads that of its page,
+                      while those beside it change: words are read and stored whole */
   volatile size_t taken_bytes;
   struct gc__region page_memory;
   bool is_fixed; /* [space.fixed] */
@@ -38,7 +39,7 @@ bool gc__shadow_take_slow(struct gc__shadow *shadow, size_t page);
 void gc__shadow_discard(struct gc__shadow *shadow, size_t first_page, size_t count);
 
 static inline bool gc__shadow_has(const struct gc__shadow *shadow, size_t page) {
-  return gc__bit_test(shadow->pages, page);
+  return gc__word_peek(&shadow->pages[page / GC__WORD_BITS]) >> page % GC__WORD_BITS & 1;
 }
 static inline bool gc__shadow_take(struct gc__shadow *shadow, size_t page) {
   return GC__LIKELY(gc__shadow_has(shadow, page)) || gc__shadow_take_slow(shadow, page);

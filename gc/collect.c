@@ -43,6 +43,7 @@ void gc_collect(enum gc_collection kind) {
   gc__cascade_finish(self);
   if (kind == GC_COLLECT_FULL) {
     gc__world_enter(self);
+    gc__heap_want_trim(&gc__runtime.collector.heap);
     gc__sweep_finish(&gc__runtime.collector.heap);
     gc__world_leave(self);
   }

@@ -160,8 +160,9 @@ static void end_stop(struct gc__heap *heap, bool is_full) {
   }
   next_stamp(heap);
   heap->swap.turn++;
-  size_t handed = gc__word_peek(&heap->handed_before_bytes) + gc__word_peek(&heap->handed_since_bytes);
-  gc__word_poke(&heap->handed_before_bytes, is_full ? 0 : handed);
+  size_t since = gc__word_peek(&heap->handed_since_bytes);
+  gc__word_poke(&heap->untrimmed_bytes, gc__word_peek(&heap->untrimmed_bytes) + since);
+  gc__word_poke(&heap->handed_before_bytes, is_full ? 0 : gc__word_peek(&heap->handed_before_bytes) + since);
   gc__word_poke(&heap->handed_since_bytes, 0);
 }
 
@@ -176,10 +177,10 @@ void gc__heap_end_minor(struct gc__heap *heap) {
 }
 
 void gc__heap_end_count(struct gc__heap *heap, bool is_full) {
-  size_t untrimmed = gc__word_peek(&heap->untrimmed_bytes) + gc__word_peek(&heap->handed_since_bytes);
-  gc__word_poke(&heap->untrimmed_bytes, is_full ? SIZE_MAX / 2 : untrimmed);
   end_stop(heap, false);
-  if (is_full) gc__word_poke(&heap->handed_before_bytes, 0);
+  if (!is_full) return;
+  gc__word_poke(&heap->handed_before_bytes, 0);
+  gc__heap_want_trim(heap);
 }
 
 bool gc__heap_grow(struct gc__heap *heap, uint32_t page_count, uint32_t alignment_pages) {
@@ -192,7 +193,13 @@ bool gc__heap_grow(struct gc__heap *heap, uint32_t page_count, uint32_t alignmen
 }
 
 bool gc__heap_is_trim_due(const struct gc__heap *heap) {
-  return gc__word_peek(&heap->untrimmed_bytes) >= gc__word_peek(&heap->budget->used_bytes);
+  size_t used_bytes = gc__word_peek(&heap->budget->used_bytes);
+  bool is_mostly_idle = !gc__heap_has_counts(heap) && heap->pages.idle_pages * GC__PAGE_BYTES >= used_bytes / 2;
+  return is_mostly_idle || gc__word_peek(&heap->untrimmed_bytes) >= used_bytes;
+}
+
+void gc__heap_want_trim(struct gc__heap *heap) {
+  gc__word_poke(&heap->untrimmed_bytes, SIZE_MAX / 2);
 }
 
 void gc__heap_trim(struct gc__heap *heap) {

@@ -104,7 +104,7 @@ bool gc__sweep_some(struct gc__heap *heap) {
   gc__lock_take(&heap->lock);
   for (uint32_t i = 0; i < count; i++) file_block(heap, blocks[i], live_cells[i]);
   heap->sweep.pending -= count;
-  if (!has_counts && !has_unswept(heap) && heap->sweep.pending == 0) gc__heap_trim(heap);
+  if (!has_counts && !has_unswept(heap) && heap->sweep.pending == 0 && gc__heap_is_trim_due(heap)) gc__heap_trim(heap);
   return true;
 }
 

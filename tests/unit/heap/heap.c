@@ -195,6 +195,7 @@ static size_t busy_bytes(void) {
 START_TEST(idle_memory_is_returned) {
   heap_fixture_open(&fixture, 1);
   free_a_lot();
+  trim(); /* all was in use: from here on it is idle */
   heap->allowance_bytes = (size_t)64 << 20;
   size_t used_bytes = fixture.budget.used_bytes, kept_bytes = busy_bytes() / 16, dirty_bytes = (size_t)32 << 20;
   trim();
@@ -217,13 +218,18 @@ START_TEST(idle_memory_is_returned) {
 }
 END_TEST
 
+static void use_some(int count) {
+  for (int i = 0; i < count; i++) heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, 8192);
+  gc__local_close(heap, fixture.locals[0]);
+  heap_fixture_trace(&fixture, NULL, 0);
+}
+
 START_TEST(a_finished_sweep_trims) {
   heap_fixture_open(&fixture, 1);
   free_a_lot();
-  for (int i = 0; i < 100; i++) heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, 8192); /* the rest was idle */
-  gc__local_close(heap, fixture.locals[0]);
+  trim();
   heap->allowance_bytes = 0;
-  heap_fixture_trace(&fixture, NULL, 0);
+  use_some(100); /* the rest was idle */
   ck_assert_uint_eq(heap->returned_bytes, 0);
   heap_fixture_sweep(&fixture);
   ck_assert_uint_ge(heap->returned_bytes, (size_t)15 << 20);
@@ -232,8 +238,36 @@ START_TEST(a_finished_sweep_trims) {
 }
 END_TEST
 
+/* What is little, and idle for one cycle only, may be used in the next one. */
+START_TEST(little_idle_memory_waits) {
+  heap_fixture_open(&fixture, 1);
+  free_a_lot();
+  trim();
+  heap->allowance_bytes = 0;
+  use_some(3584); /* 28 MiB of 32 */
+  heap_fixture_sweep(&fixture);
+  ck_assert_uint_eq(heap->returned_bytes, 0);
+  use_some(3584);
+  heap_fixture_sweep(&fixture);
+  ck_assert_uint_ge(heap->returned_bytes, (size_t)3 << 20);
+  ck_assert_uint_le(heap->returned_bytes, (size_t)4 << 20);
+  use_some(3584);
+  gc__heap_want_trim(heap);
+  size_t returned_bytes = heap->returned_bytes;
+  for (int i = 0; i < 2; i++) {
+    heap_fixture_sweep(&fixture);
+    use_some(100);
+    gc__heap_want_trim(heap);
+  }
+  heap_fixture_sweep(&fixture);
+  ck_assert_uint_gt(heap->returned_bytes, returned_bytes + ((size_t)8 << 20));
+  heap_fixture_verify(&fixture);
+  heap_fixture_close(&fixture);
+}
+END_TEST
+
 UNIT_MAIN("heap/heap", an_open_heap_is_empty, initial_memory_is_taken_and_kept,
           a_heap_that_cannot_be_opened_leaves_nothing, epochs_start_over_and_revive_nothing,
           renumbering_keeps_what_is_live_and_young, stamps_start_over_and_revive_nothing, growth_is_counted,
-          the_reservation_bounds_growth, memory_in_use_is_kept, idle_memory_is_returned,
-          a_finished_sweep_trims)
+          the_reservation_bounds_growth, memory_in_use_is_kept, idle_memory_is_returned, a_finished_sweep_trims,
+          little_idle_memory_waits)

@@ -172,7 +172,10 @@ static bool mend_block(struct gc__heap *heap, uint32_t block) {
     gc__block_list(heap, block);
     return false;
   }
-  if (gc__word_peek(&heap->budget->used_bytes) > used_bytes) gc__sweep_punch(heap);
+  if (gc__word_peek(&heap->budget->used_bytes) > used_bytes) {
+    gc__sweep_note_mended(heap, block);
+    gc__sweep_punch(heap);
+  }
   return true;
 }
 

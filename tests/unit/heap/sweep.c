@@ -329,6 +329,11 @@ START_TEST(minor_collections_sweep_young_large_objects) {
 }
 END_TEST
 
+static void take_leaves(unsigned blocks) {
+  for (size_t bytes = 0; bytes < blocks * GC__BLOCK_BYTES; bytes += 4096)
+    heap_fixture_take(&fixture, 0, GC__KIND_LEAF, 4096);
+}
+
 /* [sweep.punched] One cell of 64 stays in each block: the pages of the others lose their memory when another size
  * grows, and get it back with the block, zeroed. */
 START_TEST(pages_of_free_cells_are_punched) {
@@ -339,11 +344,8 @@ START_TEST(pages_of_free_cells_are_punched) {
     if (i % 64 == 7) cells[kept++] = cells[i];
     else heap_fixture_free(&fixture, 0, cells[i]);
   }
-  size_t used_bytes = fixture.budget.used_bytes, wanted = 0;
-  while (wanted < 8 * GC__BLOCK_BYTES) {
-    heap_fixture_take(&fixture, 0, GC__KIND_LEAF, 4096);
-    wanted += 4096;
-  }
+  size_t used_bytes = fixture.budget.used_bytes;
+  take_leaves(8);
   ck_assert_uint_lt(fixture.budget.used_bytes, used_bytes - 40 * GC__BLOCK_BYTES);
   ck_assert_uint_ge(heap->returned_bytes, 40 * GC__BLOCK_BYTES);
   for (unsigned i = 0; i < kept; i++) ck_assert(((char *)cells[i])[0] == 0x5a && ((char *)cells[i])[1023] == 0x5a);
@@ -356,6 +358,32 @@ START_TEST(pages_of_free_cells_are_punched) {
   while (heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, 1024)) taken++;
   ck_assert_uint_lt(taken, 40 * 63);
   for (unsigned i = 0; i < kept; i++) ck_assert(((char *)cells[i])[0] == 0x5a && ((char *)cells[i])[1023] == 0x5a);
+  heap_fixture_verify(&fixture);
+  heap_fixture_close(&fixture);
+}
+END_TEST
+
+/* Of 256 cells in a block the first stays: pages go back when memory is taken elsewhere; but not once some of the
+ * blocks have been wanted and got their pages back, until two stops later. */
+START_TEST(what_is_wanted_again_is_not_punched) {
+  heap_fixture_open(&fixture, 1);
+  unsigned count = fill_and_leave(64, GC__KIND_SCANNED, 256), kept = 0;
+  for (unsigned i = 0; i < count; i++) {
+    if (i % 256 == 0) cells[kept++] = cells[i];
+    else heap_fixture_free(&fixture, 0, cells[i]);
+  }
+  take_leaves(2);
+  size_t returned_bytes = heap->returned_bytes;
+  ck_assert_uint_ge(returned_bytes, 30 * (GC__BLOCK_BYTES - 2 * GC__PAGE_BYTES));
+  for (unsigned i = 0; i < 20 * 255; i++) heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, 256); /* mends blocks */
+  for (int i = 0; i < 2; i++) {
+    heap_fixture_trace(&fixture, cells, kept);
+    heap_fixture_sweep(&fixture);
+    returned_bytes = heap->returned_bytes;
+    take_leaves(i ? 60 : 20); /* more than there is free memory */
+    if (i == 0) ck_assert_uint_eq(heap->returned_bytes, returned_bytes);
+  }
+  ck_assert_uint_ge(heap->returned_bytes, returned_bytes + 10 * GC__BLOCK_BYTES);
   heap_fixture_verify(&fixture);
   heap_fixture_close(&fixture);
 }
@@ -408,9 +436,9 @@ START_TEST(mapped_pages_are_not_punched) {
 }
 END_TEST
 
-UNIT_MAIN("heap/sweep", mapped_pages_are_not_punched, pages_of_free_cells_are_punched, empty_blocks_return_to_the_pages,
-          blocks_are_filed_by_their_live_cells, sweeping_goes_on_in_small_steps, allocation_finds_what_is_free,
-          memory_moves_between_classes, an_owned_block_is_not_swept, large_objects_are_swept_at_once,
-          large_root_objects_stay, blocks_are_retired_above_a_quarter, blocks_of_leaves_are_closed,
-          blocks_with_pending_cells_stay_open, dense_blocks_are_used_when_memory_is_short,
-          minor_collections_sweep_young_large_objects)
+UNIT_MAIN("heap/sweep", mapped_pages_are_not_punched, pages_of_free_cells_are_punched,
+          what_is_wanted_again_is_not_punched, empty_blocks_return_to_the_pages, blocks_are_filed_by_their_live_cells,
+          sweeping_goes_on_in_small_steps, allocation_finds_what_is_free, memory_moves_between_classes,
+          an_owned_block_is_not_swept, large_objects_are_swept_at_once, large_root_objects_stay,
+          blocks_are_retired_above_a_quarter, blocks_of_leaves_are_closed, blocks_with_pending_cells_stay_open,
+          dense_blocks_are_used_when_memory_is_short, minor_collections_sweep_young_large_objects)

@@ -105,6 +105,9 @@ void gc__collector_save(struct gc__collector *collector, unsigned thrift_percent
   gc__lock_take(&collector->lock);
   collector->thrift_percent = collector->nursery.thrift_percent = thrift_percent;
   collector->nursery.bytes = 0; /* chosen anew */
+  gc__lock_take(&collector->heap.lock);
+  collector->heap.space.saves = thrift_percent && thrift_percent < 100;
+  gc__lock_give(&collector->heap.lock);
   if (collector->number == 0) update_allowance(collector);
   gc__lock_give(&collector->lock);
 }

@@ -7,7 +7,8 @@
 
 /* Below this the heap keeps to normal pages, so that a small program stays small; above it, marking a random heap is
  * 19 % faster on huge pages, for 1 to 9 % more memory. What they take beyond what is charged counts where memory is
- * short: under a small limit they come later. */
+ * short: under a small limit they come later; and where it is saved, since each kind and class has a block, of which a
+ * few pages were ever touched (ECL at its prompt: 115 blocks for 2.9 MiB of objects). */
 #define HUGE_FROM_BYTES       ((size_t)4 << 20)
 #define SHORT_HUGE_FROM_BYTES ((size_t)32 << 20)
 #define SHORT_LIMIT_BYTES     ((size_t)1 << 30)
@@ -196,7 +197,7 @@ bool gc__space_keep_cards(struct gc__space *space) {
 }
 
 static bool wants_huge_pages(const struct gc__space *space, size_t span_bytes) {
-  bool is_short = gc__word_peek(&space->budget->limit_bytes) < SHORT_LIMIT_BYTES;
+  bool is_short = space->saves || gc__word_peek(&space->budget->limit_bytes) < SHORT_LIMIT_BYTES;
   return span_bytes > (is_short ? SHORT_HUGE_FROM_BYTES : HUGE_FROM_BYTES);
 }
 

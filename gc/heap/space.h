@@ -99,6 +99,7 @@ struct gc__space {
   volatile size_t span_bytes;
   uint8_t block_log2;           /* [space.block] */
   bool is_fixed;                /* [space.fixed] */
+  bool saves;                   /* memory, at the cost of time: huge pages come later */
   uint16_t small_most_bytes;    /* longer objects are runs of pages */
   uint8_t *live;                /* a granule */
   volatile size_t *entries;     /* a block: struct gc__block_entry, read and written as one word */

@@ -423,7 +423,9 @@ static bool run_stopped(struct gc__collector *collector, bool is_full) {
   gc__lock_take(&collector->world.lock);
   bool is_ready = gc__roots_reserve(&collector->roots, &collector->world, &collector->heap);
   if (is_ready) {
+    uint64_t before_ns = collector->last.start_ns + collector->last.pause_ns;
     collector->last.start_ns = gc__clock_ns();
+    collector->last.program_ns = collector->last.start_ns - before_ns;
     gc__world_stop(&collector->world, collect_stopped, &stop);
     collector->last.pause_ns = gc__clock_ns() - collector->last.start_ns;
     if (collector->number != number) note_pause(collector, &collector->last);

@@ -48,6 +48,7 @@ struct gc__nursery {
   bool has_rested;         /* the next minor collection also sees what was written meanwhile: it is no measure */
   unsigned trace_scale;    /* refcount mode: times full_room_bytes; 0: nothing was traced yet */
   size_t old_bytes;        /* refcount mode: old objects after the last epoch */
+  unsigned fixed_epochs;   /* refcount mode: in a row, of which the nursery explains little */
   bool is_tight;           /* memory is short: the next collection is a full one */
 };
 

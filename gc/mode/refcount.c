@@ -27,6 +27,8 @@
 #define EPOCH_PAUSE_NS      UINT64_C(3000000)
 #define EPOCH_SURVIVOR_NS   15
 #define EPOCH_PAGE_NS       4000
+#define EPOCH_COUNTED_NS    60 /* a survivor, at most */
+#define EPOCH_FIXED_SHARE   4
 #define EPOCH_MANY_SHARE    5
 #define EPOCH_WRITTEN_SHARE 16
 
@@ -84,6 +86,18 @@ static size_t most_nursery_bytes(size_t old_bytes) {
   return most < EPOCH_MOST_BYTES ? most : EPOCH_MOST_BYTES;
 }
 
+/* Whether epochs take longer than the program does between them, and neither survivors nor written pages explain it but
+ * what each epoch has to do again: pins, mostly. Two in a row: one may be long because another process had the
+ * processor. */
+static bool are_mostly_fixed(struct gc__nursery *nursery, const struct gc__collection *last) {
+  uint64_t known_ns = last->counts.marked_objects * EPOCH_COUNTED_NS + last->written_pages * EPOCH_PAGE_NS;
+  uint64_t fixed_ns = last->pause_ns > known_ns ? last->pause_ns - known_ns : 0;
+  if (last->is_full) return nursery->fixed_epochs >= 2;
+  if (fixed_ns > last->program_ns) nursery->fixed_epochs++;
+  else if (fixed_ns < last->program_ns / EPOCH_FIXED_SHARE) nursery->fixed_epochs = 0;
+  return nursery->fixed_epochs >= 2;
+}
+
 /* Free memory from which on packed blocks are filled up, and half of it dense ones: looking at their old objects costs
  * more than new blocks do (heap/heap.h), but nothing else finds a use for their free cells. */
 static size_t slack_bytes(const struct gc__nursery *nursery, size_t old_bytes) {
@@ -100,7 +114,8 @@ static void note_epoch(struct gc__collector *collector) {
   if (!nursery->bytes)
     nursery->bytes = nursery->wanted_bytes ? nursery->wanted_bytes : gc__nursery_thrifty(nursery, EPOCH_FIRST_BYTES);
   if (nursery->wanted_bytes) return;
-  size_t most = gc__nursery_thrifty(nursery, most_nursery_bytes(last->live_bytes));
+  bool is_fixed = are_mostly_fixed(nursery, last);
+  size_t most = gc__nursery_thrifty(nursery, is_fixed ? EPOCH_MOST_BYTES : most_nursery_bytes(last->live_bytes));
   if (nursery->bytes > most) nursery->bytes = most;
   if (last->is_full || last->handed_bytes < nursery->bytes / 2) return;
   uint64_t survivors_ns = last->counts.marked_objects * EPOCH_SURVIVOR_NS,
@@ -109,7 +124,8 @@ static void note_epoch(struct gc__collector *collector) {
   bool are_all_written =
       pages_ns > EPOCH_PAUSE_NS && last->written_pages * GC__PAGE_BYTES > last->live_bytes / EPOCH_WRITTEN_SHARE;
   bool is_short = (survivors_ns + pages_ns) * 3 < EPOCH_PAUSE_NS, is_long = survivors_ns + pages_ns > EPOCH_PAUSE_NS;
-  if (die_soon || is_short || are_all_written) nursery->bytes = nursery->bytes * 2 < most ? nursery->bytes * 2 : most;
+  if (is_fixed || die_soon || is_short || are_all_written)
+    nursery->bytes = nursery->bytes * 2 < most ? nursery->bytes * 2 : most;
   else if (is_long && nursery->bytes > gc__nursery_thrifty(nursery, EPOCH_LEAST_BYTES)) nursery->bytes /= 2;
 }
 

@@ -104,7 +104,8 @@ GC_PUBLIC void gc_limit(size_t bytes);
 GC_PUBLIC void gc_expect(size_t bytes);
 
 /* Memory for time: the heap may grow by this share of what it may otherwise between two full collections, and as much
- * less is allocated between minor ones; gc_options.growth_percent and nursery_bytes win. 0 or 100: as otherwise. */
+ * less is allocated between minor ones, and huge pages come with 32 MiB only; gc_options.growth_percent and
+ * nursery_bytes win. 0 or 100: as otherwise. */
 GC_PUBLIC void gc_thrift(unsigned percent);
 
 /* ---- Collections -------------------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* statistics.c - figures: gc_stats, the log line of a collection, the statistics file at exit. */
 #include "runtime.h"
 #include "os/report.h"
+#include "os/tsan.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -111,6 +112,7 @@ static bool lock_figures(struct gc__collector *collector) {
     }
     sched_yield();
   }
+  gc__tsan_acquire(&collector->world.totals);
   return false;
 }
 

@@ -79,7 +79,7 @@ static void call_helpers(struct gc__crew *crew) {
 
 static void wake_helpers(void *argument) {
   struct gc__crew *crew = argument;
-  if (crew->are_called || !gc__flag_swap_if(&crew->are_called, 0, 1)) return;
+  if (gc__flag_get(&crew->are_called) || !gc__flag_swap_if(&crew->are_called, 0, 1)) return;
   call_helpers(crew);
 }
 
@@ -175,7 +175,7 @@ struct gc__trace_counts gc__crew_trace(struct gc__crew *crew, const struct gc__r
   size_t phase = (gc__word_peek(&crew->state) >> PHASE_LOG2) + 1;
   gc__trace_begin(&crew->trace, roots, epoch, is_minor);
   crew->trace.is_shared = crew->started_count > 0;
-  crew->are_called = 0;
+  gc__flag_set(&crew->are_called, 0);
   gc__word_set(&crew->state, phase << PHASE_LOG2 | 1);
   gc__trace_root_objects(first);
   work_in_phase(crew, first, phase);

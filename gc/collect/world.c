@@ -317,6 +317,7 @@ GC__NOINLINE void gc__world_stop(struct gc__world *world, void (*fn)(void *), vo
   unsigned number = world->stop_number + 1;
   GC__CHECK(number & 1);
   gc__flag_set(&world->answers, 0);
+  gc__tsan_release(&world->totals); /* [tsan.edges]: for who reads figures before it answers */
   gc__flag_set(&world->stop_number, number);
   await_answers(world, signal_others(world), number);
   gc__tsan_acquire(&world->answers);

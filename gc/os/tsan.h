@@ -18,7 +18,8 @@
  * race when memory finds a new owner. So each stop tells it: all that threads did before they answered comes before
  * what the collector does, and that comes before what they do afterwards. Memory that gc_free releases finds a new
  * owner without a stop: what a thread did before it freed a cell comes before what is done by any thread that takes a
- * block or pages later.
+ * block or pages later. What a stopper did before it asks comes before what a thread reads that was asked and has not
+ * answered ([figures.locked]).
  */
 #ifndef GC_OS_TSAN_H
 #define GC_OS_TSAN_H

@@ -96,8 +96,8 @@ static void add_counting(struct gc_stats *out, struct gc__collector *collector) 
 /* A collection holds both locks: the figures belong together.
  *
  * [figures.locked] Inside gc_locked a thread must not wait for them: whoever stops the world takes both, and waits for
- * the end of that section. It waits once it has asked this thread to stop, and until then nothing changes under either
- * lock, so that the figures may be read without them. Result: whether they were taken. */
+ * the end of that section. Once it has asked this thread to stop it only waits, and until the section ends nothing
+ * changes under either lock, so that the figures may be read without them. Result: whether they were taken. */
 static bool lock_figures(struct gc__collector *collector) {
   const struct gc__thread *self = gc__self;
   if (!self->no_stop) {

@@ -139,7 +139,7 @@ void gc__sweep_left(struct gc__heap *heap, uint32_t block) {
 /* Where a thread had to give a block its pages back since the stop before the last, other blocks of its kind and class
  * would have to get theirs back soon: a heap of random deaths in objects of 32 bytes spent two thirds of its time on
  * that (6.2 s, 2.6 without). Of longer cells more is free for good, and it is less work: kept, the peak of drifting
- * sizes was a fifth higher. A mode that counts punches too little for it to matter. */
+ * sizes was a fifth higher. With counts it made no difference to drifting sizes or larson. */
 #define WANTED_STOPS    1
 #define WANTED_GRANULES 16u /* of a cell, at most */
 

@@ -54,7 +54,8 @@ EXPORT void GC_get_heap_usage_safe(GC_word *heap, GC_word *free, GC_word *unmapp
 /* As much of the structure as the caller has; how much of it was filled in. */
 EXPORT size_t GC_get_prof_stats(struct GC_prof_stats_s *out, size_t bytes) {
   struct gc_stats stats = read_stats();
-  size_t since = GC_get_bytes_since_gc(), before = stats.allocated_bytes - since;
+  size_t since = GC_get_bytes_since_gc(), allocated = stats.allocated_bytes;
+  size_t before = allocated > since ? allocated - since : 0; /* what was handed out ahead is in since only */
   size_t gone = before > stats.live_bytes ? before - stats.live_bytes : 0;
   struct GC_prof_stats_s all = {.heapsize_full = GC_get_heap_size(),
                                 .free_bytes_full = GC_get_free_bytes(),

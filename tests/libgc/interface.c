@@ -307,6 +307,8 @@ START_TEST(what_is_freed_by_hand_is_counted) {
   struct GC_prof_stats_s stats;
   ck_assert_uint_eq(GC_get_prof_stats(&stats, sizeof stats), sizeof stats);
   ck_assert_uint_eq(stats.expl_freed_bytes_since_gc, GC_get_expl_freed_bytes_since_gc());
+  ck_assert_uint_le(stats.allocd_bytes_before_gc, GC_get_total_bytes());
+  ck_assert_uint_le(stats.reclaimed_bytes_before_gc, stats.allocd_bytes_before_gc);
   GC_gcollect();
   ck_assert_uint_eq(GC_get_expl_freed_bytes_since_gc(), 0);
 }

@@ -270,13 +270,41 @@ int gc_init(const struct gc_options *options) {
   return error;
 }
 
-struct gc__thread *gc__attach_slow(void) {
-  int error = 0;
-  pthread_once(&process_once, prepare_process);
+/* Of its stack, beside the slot: for a collection, and for what the program does when it hears of one. */
+#define LENDING_STACK_BYTES ((size_t)96 << 10)
+
+/* What is garbage is no reason not to attach. A thread that found no room for its slot collects from one on its own
+ * stack. False: it did not. */
+static GC__NOINLINE bool collect_unattached(void) {
+  struct gc__world *world = &gc__runtime.collector.world;
+  struct gc__range stack;
   gc__lock_take(&life_lock);
-  if (!gc__runtime.is_running) error = start(NULL);
+  size_t bytes = world->slot_bytes;
+  bool is_possible = gc__runtime.is_running && !gc__flag_get(&gc__runtime.disable_depth) && gc__os_stack(&stack) &&
+                     (uintptr_t)__builtin_frame_address(0) - stack.start >= bytes + LENDING_STACK_BYTES;
+  if (is_possible) {
+    void *lent = __builtin_alloca_with_align(bytes, 8 * _Alignof(struct gc__thread));
+    gc__world_attach_lent(world, memset(lent, 0, bytes), &stack); /* from here on nobody shuts down */
+  }
+  gc__lock_give(&life_lock);
+  if (!is_possible) return false;
+  gc_collect(GC_COLLECT_FULL);
+  gc__world_detach(world);
+  return true;
+}
+
+static int attach_running(void) {
+  gc__lock_take(&life_lock);
+  int error = gc__runtime.is_running ? 0 : start(NULL);
   if (!error) error = attach_self(NULL);
   gc__lock_give(&life_lock);
+  return error;
+}
+
+struct gc__thread *gc__attach_slow(void) {
+  pthread_once(&process_once, prepare_process);
+  int error = attach_running();
+  if (error == ENOMEM && collect_unattached()) error = attach_running();
   if (!error) return gc__self;
   errno = error;
   return NULL;

@@ -143,6 +143,19 @@ void gc__world_release(struct gc__world *world, struct gc__thread *reserved) {
   gc__lock_give(&world->lock);
 }
 
+/* Lock held. */
+static void begin_in(struct gc__world *world, struct gc__thread *self, const struct gc__range *stack) {
+  gc__local_open(&world->heap->space, &self->local, self + 1);
+  self->stack = *stack;
+  self->thread_pointer = gc__os_thread_pointer();
+  self->id = gc__os_thread_id();
+  self->next = world->first;
+  if (self->next) self->next->before = self;
+  world->first = self;
+  gc__word_poke(&world->thread_count, world->thread_count + 1);
+  gc__self = self;
+}
+
 int gc__world_attach_as(struct gc__world *world, struct gc__thread *self) {
   struct gc__range stack;
   if (!gc__os_stack(&stack)) {
@@ -151,18 +164,19 @@ int gc__world_attach_as(struct gc__world *world, struct gc__thread *self) {
   }
   gc__lock_take(&world->lock);
   gc__word_poke(&world->reserved_count, world->reserved_count - 1);
-  gc__local_open(&world->heap->space, &self->local, self + 1);
-  self->stack = stack;
-  self->thread_pointer = gc__os_thread_pointer();
-  self->id = gc__os_thread_id();
-  self->next = world->first;
-  if (self->next) self->next->before = self;
-  world->first = self;
-  gc__word_poke(&world->thread_count, world->thread_count + 1);
-  gc__self = self;
+  begin_in(world, self, &stack);
   gc__lock_give(&world->lock);
   gc__stop_unblock(world->signal);
   return 0;
+}
+
+void gc__world_attach_lent(struct gc__world *world, void *lent, const struct gc__range *stack) {
+  struct gc__thread *self = lent;
+  self->is_lent = true;
+  gc__lock_take(&world->lock);
+  begin_in(world, self, stack);
+  gc__lock_give(&world->lock);
+  gc__stop_unblock(world->signal);
 }
 
 size_t gc__world_freed_bytes(const struct gc__world *world) {
@@ -187,6 +201,7 @@ static void drop_thread(struct gc__world *world, struct gc__thread *thread) {
   if (thread->before) thread->before->next = thread->next;
   else world->first = thread->next;
   gc__word_poke(&world->thread_count, world->thread_count - 1);
+  if (thread->is_lent) return;
   thread->next = world->free_slots;
   world->free_slots = thread;
 }

@@ -30,6 +30,7 @@ struct gc__thread {
   const void *thread_pointer;
   int id;
   unsigned exit_passes;
+  bool is_lent;                /* [world.lent] */
   volatile unsigned no_stop;   /* depth of gc__world_enter */
   volatile unsigned is_asked;  /* a stop signal came meanwhile */
   volatile unsigned is_missed; /* a stop signal came inside ThreadSanitizer's runtime: another one is wanted */
@@ -87,6 +88,10 @@ struct gc__thread *gc__world_reserve(struct gc__world *world);
 void gc__world_release(struct gc__world *world, struct gc__thread *reserved);
 int gc__world_attach_as(struct gc__world *world, struct gc__thread *reserved); /* releases it where it fails */
 void gc__world_detach(struct gc__world *world);
+
+/* [world.lent] Registers the calling thread in memory that it lends until it detaches: slot_bytes, aligned as a
+ * gc__thread, all zero. So a thread that finds no room for a slot can collect. */
+void gc__world_attach_lent(struct gc__world *world, void *lent, const struct gc__range *stack);
 
 /* For a function that leads to gc__world_stop: its frame and what is above it are scanned of this thread's stack, the
  * library's frames below are not. They hold none of the program's pointers, but what earlier calls left there. The

@@ -304,8 +304,9 @@ GC_PUBLIC int gc_roots_add(const void *start, size_t bytes);
 GC_PUBLIC int gc_roots_remove(const void *start);
 
 /* For threads that hold objects before they call anything here; calls nest not. A thread that is attached detaches by
- * itself when it ends. gc_thread_attach: 0, also if it is attached; ENOMEM. gc_thread_detach: 0; EINVAL (is not
- * attached); from then on the thread's stack is not scanned until it calls in again. */
+ * itself when it ends. gc_thread_attach: 0, also if it is attached; ENOMEM (where a heap is full, it collects first,
+ * if the thread has 128 KiB of stack left). gc_thread_detach: 0; EINVAL (is not attached); from then on the thread's
+ * stack is not scanned until it calls in again. */
 GC_PUBLIC int gc_thread_attach(void);
 GC_PUBLIC int gc_thread_detach(void);
 

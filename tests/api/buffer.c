@@ -1,7 +1,7 @@
 /* tests/api/buffer.c - heaps inside memory of the program's: what fits, what a full one does, where the memory may lie,
  * that it is no root, that the system is asked for no memory, and what becomes of it at shutdown.
  */
-#include "support.h"
+#include "in_buffer.h"
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -14,76 +14,10 @@
 #include <trefoil/protect.h>
 #include <trefoil/weak.h>
 
-enum { BUFFER_BYTES = 1 << 20, TEXT_BYTES = 4096 };
-
-static char buffer[BUFFER_BYTES];
-static char text[TEXT_BYTES];
-
-static struct gc_options options_with(void *memory, size_t bytes) {
-  struct gc_options options = GC_OPTIONS_INIT;
-  options.buffer = memory;
-  options.buffer_bytes = bytes;
-  return options;
-}
-
-static void start_in(void *memory, size_t bytes) {
-  struct gc_options options = options_with(memory, bytes);
-  memset(memory, 0xa5, bytes); /* what the program left there */
-  ck_assert_int_eq(gc_init(&options), 0);
-}
-
-static uint64_t live_bytes(void) {
-  struct gc_stats stats;
-  stack_clear();
-  for (int i = 0; i < COLLECTIONS_UNTIL_GONE; i++) gc_collect(GC_COLLECT_FULL);
-  gc_stats(&stats);
-  return stats.live_bytes;
-}
-
 /* Asked of the environment, since asking the library would start it. */
 static bool counts(void) {
   const char *mode = getenv("TREFOIL_MODE");
   return mode && strcmp(mode, "refcount") == 0;
-}
-
-/* ---- A list that fills the heap ---- */
-
-struct node {
-  struct node *next;
-  uint64_t number;
-};
-static struct node *list;
-static uint64_t list_length;
-
-/* Until there is no memory for a node. */
-static NOT_INLINED void fill_up(size_t bytes) {
-  STAY_DEEP();
-  for (;;) {
-    errno = 0;
-    struct node *node = gc_alloc(bytes);
-    if (!node) break;
-    require((char *)node >= buffer && (char *)node < buffer + BUFFER_BYTES);
-    require(all_zero(node, bytes));
-    node->number = list_length++;
-    gc_write(&node->next, list);
-    list = node;
-  }
-  ck_assert_int_eq(errno, ENOMEM);
-}
-
-static void check_list(void) {
-  uint64_t number = list_length;
-  for (const struct node *node = list; node; node = node->next) require(node->number == --number);
-  require(number == 0);
-}
-
-static NOT_INLINED void drop(uint64_t count) {
-  for (uint64_t i = 0; i < count; i++) {
-    struct node *next = list->next;
-    gc_write(&list->next, NULL);
-    list = next;
-  }
-  list_length -= count;
 }
 
 START_TEST(most_of_a_buffer_is_for_objects) {
@@ -426,109 +360,6 @@ START_TEST(after_shutdown_the_memory_is_the_programs) {
 }
 END_TEST
 
-/* ---- Threads ---- */
-
-static void *build_in_thread(void *unused) {
-  (void)unused;
-  for (int round = 0; round < 20; round++) {
-    struct node *mine = NULL;
-    for (uint64_t i = 0; i < 300; i++) {
-      struct node *node = gc_alloc(sizeof *node);
-      require(node != NULL);
-      node->number = i;
-      gc_write(&node->next, mine);
-      mine = node;
-    }
-    for (uint64_t i = 300; i > 0; i--, mine = mine->next) require(mine->number == i - 1);
-  }
-  return NULL;
-}
-
-START_TEST(threads_share_one) {
-  pthread_t threads[4];
-  start_in(buffer, BUFFER_BYTES);
-  for (int round = 0; round < 3; round++) { /* the slots of those that ended are used again */
-    for (int i = 0; i < 4; i++) ck_assert_int_eq(gc_thread_create(&threads[i], NULL, build_in_thread, NULL), 0);
-    for (int i = 0; i < 4; i++) ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
-  }
-  ck_assert_uint_lt(live_bytes(), BUFFER_BYTES / 10);
-}
-END_TEST
-
-static void *attach_in_full_heap(void *error) {
-  *(int *)error = gc_thread_attach();
-  return NULL;
-}
-
-START_TEST(a_thread_that_finds_no_room) {
-  pthread_t thread;
-  int error = -1;
-  start_in(buffer, BUFFER_BYTES);
-  fill_up(2048);
-  fill_up(16);
-  ck_assert_int_eq(pthread_create(&thread, NULL, attach_in_full_heap, &error), 0);
-  ck_assert_int_eq(pthread_join(thread, NULL), 0);
-  ck_assert_int_eq(error, ENOMEM);
-  drop(list_length - 10);
-  ck_assert_uint_lt(live_bytes(), BUFFER_BYTES / 4);
-  ck_assert_int_eq(pthread_create(&thread, NULL, attach_in_full_heap, &error), 0);
-  ck_assert_int_eq(pthread_join(thread, NULL), 0);
-  ck_assert_int_eq(error, 0);
-}
-END_TEST
-
-static void *is_attached(void *unused) {
-  return gc_thread_detach() == 0 ? buffer : unused;
-}
-
-/* The heap is full when the thread is made, but of garbage: who makes it collects. */
-START_TEST(a_thread_is_made_in_a_heap_of_garbage) {
-  pthread_t thread;
-  void *result = NULL;
-  start_in(buffer, BUFFER_BYTES);
-  ck_assert_ptr_nonnull(gc_alloc_root(3 * sizeof(void *))); /* beside it is a cell for what the thread begins with */
-  gc_disable();
-  fill_up(2048);
-  fill_up(16);
-  drop(list_length);
-  gc_enable();
-  ck_assert_int_eq(gc_thread_create(&thread, NULL, is_attached, NULL), 0);
-  ck_assert_int_eq(pthread_join(thread, &result), 0);
-  ck_assert_ptr_eq(result, buffer);
-}
-END_TEST
-
-START_TEST(no_thread_is_made_in_a_full_heap) {
-  pthread_t thread;
-  start_in(buffer, BUFFER_BYTES);
-  ck_assert_ptr_nonnull(gc_alloc_root(3 * sizeof(void *)));
-  fill_up(2048);
-  fill_up(16);
-  ck_assert_int_eq(gc_thread_create(&thread, NULL, is_attached, NULL), EAGAIN);
-  drop(list_length - 10);
-  ck_assert_int_eq(gc_thread_create(&thread, NULL, is_attached, NULL), 0);
-  ck_assert_int_eq(pthread_join(thread, NULL), 0);
-  ck_assert_int_eq(gc_shutdown(), 0); /* nothing is reserved any more */
-}
-END_TEST
-
-static void work_in_child(void *unused) {
-  (void)unused;
-  check_list();
-  drop(list_length);
-  fill_up(100);
-  check_list();
-}
-
-START_TEST(a_forked_child_has_its_own) {
-  start_in(buffer, BUFFER_BYTES);
-  fill_up(64);
-  ck_assert_int_eq(run_in_child(work_in_child, NULL, text, sizeof text), 0);
-  ck_assert_str_eq(text, "");
-  check_list();
-}
-END_TEST
-
 /* ---- Other parts of the library ---- */
 
 START_TEST(finalizers_run_where_they_are_asked_for) {
@@ -588,11 +419,6 @@ int main(void) {
   tcase_add_test(tests, no_system_call_for_memory);
   tcase_add_test(tests, the_filter_works);
   tcase_add_test(tests, after_shutdown_the_memory_is_the_programs);
-  tcase_add_test(tests, threads_share_one);
-  tcase_add_test(tests, a_thread_that_finds_no_room);
-  tcase_add_test(tests, a_thread_is_made_in_a_heap_of_garbage);
-  tcase_add_test(tests, no_thread_is_made_in_a_full_heap);
-  tcase_add_test(tests, a_forked_child_has_its_own);
   tcase_add_test(tests, finalizers_run_where_they_are_asked_for);
   tcase_add_test(tests, many_layouts);
   tcase_add_test(tests, the_limit_is_a_part_of_the_buffer);

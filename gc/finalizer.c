@@ -163,6 +163,7 @@ static void run_batch(void) {
 }
 
 static void *run_finalizers(void *unused) {
+  gc__os_helper_begun();
   is_runner = true;
   while (!gc__flag_get(&runner.is_ending)) {
     unsigned call = gc__flag_get(&runner.call);

@@ -39,7 +39,10 @@ static void detach_at_exit(void *value) {
   else gc__world_detach(&gc__runtime.collector.world);
 }
 
+/* Helpers that begin are waited for without a lock at first: they may call the program's malloc, which may be ours. */
 static void before_fork(void) {
+  gc__os_helpers_hold();
+  gc__os_helpers_let_go();
   gc__lock_take(&life_lock);
   if (gc__runtime.is_running) gc__collector_before_fork(&gc__runtime.collector);
 }

@@ -532,6 +532,7 @@ void gc__collector_before_fork(struct gc__collector *collector) {
   gc__lock_take(&collector->lock);
   gc__lock_take(&collector->world.lock);
   gc__world_close_gate(&collector->world);
+  gc__os_helpers_hold();
 }
 
 static void open_gates(struct gc__collector *collector) {
@@ -543,11 +544,13 @@ static void open_gates(struct gc__collector *collector) {
 }
 
 void gc__collector_after_fork_in_parent(struct gc__collector *collector) {
+  gc__os_helpers_let_go();
   gc__swap_after_fork(&collector->heap.swap);
   open_gates(collector);
 }
 
 void gc__collector_after_fork_in_child(struct gc__collector *collector) {
+  gc__os_helpers_let_go();
   gc__crew_after_fork(&collector->crew);
   gc__log_after_fork(&collector->heap);
   gc__swap_after_fork(&collector->heap.swap);

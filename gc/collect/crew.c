@@ -55,6 +55,7 @@ static void *run_helper(void *argument) {
   struct gc__helper *helper = argument;
   struct gc__crew *crew = helper->crew;
   unsigned seen = 0;
+  gc__os_helper_begun();
   if (crew->touches) touch_own_stack();
   gc__valgrind_hush();
   for (;;) {

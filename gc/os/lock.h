@@ -18,6 +18,7 @@ enum gc__lock_rank {
   GC__RANK_TIES,      /* weak references, finalizers */
   GC__RANK_HEAP,      /* lists of blocks, page runs */
   GC__RANK_EVENTS,    /* event and out-of-memory handlers */
+  GC__RANK_HELPERS,   /* starting a thread of the library */
   GC__RANK_COUNT
 };
 

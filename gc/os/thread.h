@@ -37,7 +37,15 @@ const void *gc__os_thread_pointer(void);
  * allocated there, or this C library does not tell. Static thread-local data may also lie within the stack's range. */
 struct gc__range gc__os_thread_local(const void *thread_pointer, size_t module_id, size_t bytes);
 
-/* A thread of the library itself, with all signals blocked. 0 or an errno value. name: at most 15 bytes. */
+/* A thread of the library itself, with all signals blocked; fn first calls gc__os_helper_begun. 0 or an errno value.
+ * name: at most 15 bytes. */
 int gc__os_helper_start(pthread_t *thread, void *(*fn)(void *), void *argument, const char *name);
+void gc__os_helper_begun(void);
+
+/* [os.helpers] Around a fork: each helper that was started has begun, and none is started. Until it has begun, a thread
+ * may hold a lock that the child would find taken for ever: AddressSanitizer's of gcc 12 is inside its allocator then,
+ * for which one of some hundred forked children waited. The child calls the second function, too. */
+void gc__os_helpers_hold(void);
+void gc__os_helpers_let_go(void);
 
 #endif

@@ -1,7 +1,10 @@
 /* os/thread_linux.c - thread.h for Linux. */
 #include "os/thread.h"
+#include "base/atomic.h"
 #include "base/bits.h"
+#include "os/lock.h"
 #include "os/memory.h"
+#include "os/park.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -89,12 +92,36 @@ struct gc__range gc__os_signal_stack(void) {
   return (struct gc__range){(uintptr_t)stack.ss_sp, (uintptr_t)stack.ss_sp + stack.ss_size};
 }
 
+/* ---- Helpers ---- */
+
+static struct gc__lock helpers_lock = GC__LOCK_INIT(GC__RANK_HELPERS);
+static volatile unsigned helpers_beginning; /* were started, and have not begun */
+
 int gc__os_helper_start(pthread_t *thread, void *(*fn)(void *), void *argument, const char *name) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
+  gc__lock_take(&helpers_lock);
+  gc__flag_add(&helpers_beginning, 1);
   int error = pthread_create(thread, NULL, fn, argument);
+  if (error) gc__flag_add(&helpers_beginning, (unsigned)-1);
+  gc__lock_give(&helpers_lock);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   if (!error) pthread_setname_np(*thread, name);
   return error;
+}
+
+void gc__os_helper_begun(void) {
+  gc__flag_add(&helpers_beginning, (unsigned)-1);
+  gc__park_wake_all(&helpers_beginning);
+}
+
+void gc__os_helpers_hold(void) {
+  unsigned count;
+  gc__lock_take(&helpers_lock);
+  while ((count = gc__flag_get(&helpers_beginning))) gc__park_wait(&helpers_beginning, count, 0);
+}
+
+void gc__os_helpers_let_go(void) {
+  gc__lock_give(&helpers_lock);
 }

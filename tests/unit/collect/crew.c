@@ -125,7 +125,9 @@ START_TEST(the_child_of_a_fork_starts_anew) {
   open_crew(3, 5000);
   gc__crew_start_helpers(&crew);
   trace();
+  gc__os_helpers_hold();
   pid_t child = fork();
+  gc__os_helpers_let_go();
   if (child == 0) {
     gc__crew_after_fork(&crew);
     trace();

@@ -9,8 +9,8 @@
 /* Every how many allocations stress mode makes its collection a full one. */
 #define STRESS_FULL_EVERY 16
 
-/* A full collection that was begun for want of memory, and that left less than this share of the limit to allocate, is
- * not repeated at once: the program gets its NULL in good time. */
+/* A full collection that was begun for want of memory, and after which less than this share of the limit was allocated
+ * or went to threads in blocks, is not repeated at once: the program gets its NULL in good time. */
 #define LIMIT_SHARE 64
 
 struct request {
@@ -91,20 +91,21 @@ static bool is_collection_due(const struct request *request) {
 static void collect_for_stress(void) {
   static volatile size_t turns;
   bool is_full = gc__word_add(&turns, 1) % STRESS_FULL_EVERY == 0;
-  if (!is_disabled()) gc__collect_now(is_full ? GC_COLLECT_FULL : GC_COLLECT_MINOR);
+  if (!is_disabled()) gc__collect_now(is_full ? GC__FULL : GC__MINOR);
 }
 
-static bool has_handed_much(void) {
+static bool may_find_much(void) {
   const struct gc__runtime *runtime = &gc__runtime;
   const struct gc__heap *heap = &runtime->collector.heap;
   size_t handed = gc__word_peek(&heap->handed_since_bytes) + gc__word_peek(&heap->handed_before_bytes);
-  return handed >= gc__word_peek(&runtime->budget.limit_bytes) / LIMIT_SHARE;
+  size_t share = gc__word_peek(&runtime->budget.limit_bytes) / LIMIT_SHARE;
+  return handed >= share || gc__word_peek(&heap->taken_bytes) >= share;
 }
 
 /* Whether a collection may help a request that found no memory. After a NULL the program may have dropped something, so
  * that the next failure is always worth one; so is that of a guarded object, which may be for want of mappings. */
 static bool is_worth_collecting(const struct request *request) {
-  return request->is_guarded || has_handed_much() || gc__flag_get(&gc__runtime.has_reported_oom);
+  return request->is_guarded || may_find_much() || gc__flag_get(&gc__runtime.has_reported_oom);
 }
 
 /* What this thread's cursors own may be free, too: a block for each class that it ever used. */
@@ -173,24 +174,24 @@ static void *try_settled(struct gc__thread *self, const struct request *request)
   void *object = NULL;
   size_t seen, tries = 0;
   do {
-    seen = gc__collector_number(collector, false);
+    seen = gc__collector_number(collector, GC__MINOR);
     gc__collector_await(collector);
     gc__cascade_finish(self);
     object = try_once(self, request);
-  } while (!object && seen != gc__collector_number(collector, false) && ++tries < RESCUES_MOST);
+  } while (!object && seen != gc__collector_number(collector, GC__MINOR) && ++tries < RESCUES_MOST);
   return object;
 }
 
-/* Full collections, until there is room for the request, or one more is not worth it. seen: the number of them when the
- * request was tried last. */
+/* Full collections that take blocks back from threads, until there is room for the request, or one more is not worth
+ * it. seen: the number of them when the request was tried last. */
 static void *collect_and_try(struct gc__thread *self, const struct request *request, size_t seen) {
   const struct gc__collector *collector = &gc__runtime.collector;
   void *object = NULL;
   for (unsigned tries = 0; !object && tries < RESCUES_MOST; tries++) {
-    bool is_worth = tries ? has_handed_much() : is_worth_collecting(request);
-    bool was_made = seen != gc__collector_number(collector, true); /* by another thread */
-    if (!was_made && !(is_worth && gc__collect_now(GC_COLLECT_FULL))) break;
-    seen = gc__collector_number(collector, true);
+    bool is_worth = tries ? may_find_much() : is_worth_collecting(request);
+    bool was_made = seen != gc__collector_number(collector, GC__STRIPPING); /* by another thread */
+    if (!was_made && !(is_worth && gc__collect_now(GC__STRIPPING))) break;
+    seen = gc__collector_number(collector, GC__STRIPPING);
     object = try_settled(self, request);
     if (!object) object = swap_and_try(self, request);
   }
@@ -200,7 +201,7 @@ static void *collect_and_try(struct gc__thread *self, const struct request *requ
 static void *rescue(struct gc__thread *self, const struct request *request) {
   bool is_absurd = request->bytes > gc__runtime.collector.heap.space.reserved_bytes;
   give_up_blocks(self);
-  size_t seen = gc__collector_number(&gc__runtime.collector, true);
+  size_t seen = gc__collector_number(&gc__runtime.collector, GC__STRIPPING);
   void *object = is_absurd ? NULL : try_settled(self, request);
   if (!object && !is_absurd && prefers_swap()) object = swap_and_try(self, request);
   if (!object && !is_absurd && !is_disabled()) object = collect_and_try(self, request, seen);
@@ -216,7 +217,7 @@ static void *serve(const struct request *request) {
     return NULL;
   }
   if (GC__UNLIKELY(gc__runtime.settings.stress_allocation)) collect_for_stress();
-  else if (is_collection_due(request)) gc__collect_now(GC_COLLECT_MINOR);
+  else if (is_collection_due(request)) gc__collect_now(GC__MINOR);
   if (GC__UNLIKELY(gc__cascade_is_due(&gc__runtime.collector.counting)))
     assist(self, bytes > GC__SMALL_MAX_BYTES ? bytes : 0);
   void *object = try_once(self, request);

@@ -6,16 +6,15 @@
 
 #include <errno.h>
 
-GC__NOINLINE bool gc__collect_now(enum gc_collection kind) {
+GC__NOINLINE bool gc__collect_now(enum gc__extent extent) {
   __builtin_unwind_init();
   struct gc__collector *collector = &gc__runtime.collector;
   struct gc__collection made = {0};
-  bool is_full = kind == GC_COLLECT_FULL;
-  size_t number = gc__collector_number(collector, is_full);
+  size_t number = gc__collector_number(collector, extent);
   void (*before)(void) = (void (*)(void))gc__word_get(&gc__runtime.before_collection);
   if (before) before();
   gc__world_note_stack();
-  bool done = gc__collector_run(collector, is_full, number, &made);
+  bool done = gc__collector_run(collector, extent, number, &made);
   if (made.number && gc__runtime.settings.log_collections) gc__log_collection(&made);
   if (made.number) gc__events_collection(&made);
   gc__finalizers_notice();
@@ -39,7 +38,7 @@ void gc__cascade_finish(struct gc__thread *self) {
 void gc_collect(enum gc_collection kind) {
   struct gc__thread *self = gc__attach();
   if (!self) return;
-  gc__collect_now(kind);
+  gc__collect_now(kind == GC_COLLECT_FULL ? GC__FULL : GC__MINOR);
   gc__cascade_finish(self);
   if (kind == GC_COLLECT_FULL) {
     gc__world_enter(self);

@@ -219,7 +219,7 @@ void gc__finalizers_run_all(void) {
     ties->finalizes_all = true;
     gc__lock_give(&ties->lock);
     gc__world_leave(self);
-    if (!gc__collect_now(GC_COLLECT_FULL)) break;
+    if (!gc__collect_now(GC__FULL)) break;
   }
 }
 

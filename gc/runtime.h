@@ -47,7 +47,7 @@ static inline struct gc__thread *gc__attach(void) {
 }
 
 /* Collects, with what belongs to it outside of the pause: helpers, log, events. In no section. */
-bool gc__collect_now(enum gc_collection kind);
+bool gc__collect_now(enum gc__extent extent);
 
 /* Frees all that counting found dead, or waits for the thread that is at it. In no section. */
 void gc__cascade_finish(struct gc__thread *self);

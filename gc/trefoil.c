@@ -55,6 +55,7 @@
 #include "collect/pacing.c"
 #include "collect/nursery.c"
 #include "collect/pauses.c"
+#include "collect/strip.c"
 #include "collect/swapping.c"
 #include "collect/collector.c"
 #include "mode/mark_sweep.c"

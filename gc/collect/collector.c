@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "collect/cascade.h"
 #include "collect/pacing.h"
+#include "collect/strip.h"
 #include "collect/weak.h"
 #include "heap/sweep.h"
 #include "os/clock.h"
@@ -384,7 +385,7 @@ void gc__collector_count(struct gc__collector *collector, bool is_full, bool rec
 
 struct stop {
   struct gc__collector *collector;
-  bool is_full;
+  enum gc__extent extent;
   bool is_refused; /* result: the system did not let it look into an object, or the layer could not name its roots, and
                       nothing has happened */
 };
@@ -395,7 +396,8 @@ static void collect_stopped(void *argument) {
   stop->is_refused = !gc__guards_begin_stop(&collector->heap);
   if (stop->is_refused) return;
   gc__valgrind_hush();
-  bool is_gathered = gc__roots_gather(&collector->roots, &collector->world, !stop->is_full);
+  bool is_full = stop->extent != GC__MINOR;
+  bool is_gathered = gc__roots_gather(&collector->roots, &collector->world, !is_full);
   stop->is_refused = collector->roots.is_refused;
   if (is_gathered) {
     uint64_t start_ns = gc__clock_ns();
@@ -403,11 +405,13 @@ static void collect_stopped(void *argument) {
     collector->last.handed_bytes = gc__word_peek(&collector->heap.handed_since_bytes);
     collector->last.freed_bytes = gc__world_freed_bytes(&collector->world);
     collector->last.written_pages = 0;
+    if (stop->extent == GC__STRIPPING) gc__strip(&collector->heap, &collector->world, &collector->roots);
     for (struct gc__thread *thread = first; thread; thread = thread->next)
       gc__local_before_stop(&collector->heap, &thread->local);
     if (collector->inspect_begun) collector->inspect_begun(collector);
-    if (stop->is_full) gc__guards_check(&collector->heap);
-    collector->mode->collect(collector, stop->is_full);
+    if (is_full) gc__guards_check(&collector->heap);
+    collector->mode->collect(collector, is_full);
+    if (stop->extent == GC__STRIPPING) gc__word_set(&collector->number_stripping, collector->number_stripping + 1);
     collector->mark_ns += gc__clock_ns() - start_ns;
   }
   if (collector->inspect_stopped) collector->inspect_stopped(collector);
@@ -417,8 +421,8 @@ static void collect_stopped(void *argument) {
 }
 
 /* From the stop to the restart, and what belongs to it. Collector lock held. */
-static bool run_stopped(struct gc__collector *collector, bool is_full) {
-  struct stop stop = {collector, is_full, false};
+static bool run_stopped(struct gc__collector *collector, enum gc__extent extent) {
+  struct stop stop = {collector, extent, false};
   size_t number = collector->number;
   gc__lock_take(&collector->world.lock);
   bool is_ready = gc__roots_reserve(&collector->roots, &collector->world, &collector->heap);
@@ -434,16 +438,16 @@ static bool run_stopped(struct gc__collector *collector, bool is_full) {
   return is_ready && !stop.is_refused;
 }
 
-static bool collect(struct gc__collector *collector, bool is_full) {
+static bool collect(struct gc__collector *collector, enum gc__extent extent) {
   struct gc__thread *self = gc__self;
   size_t number = collector->number;
   bool is_ready;
   gc__world_enter(self);
   bool is_pressed = note_pressure(collector);
-  is_full = is_full || is_pressed || collector->mode->wants_full(collector);
-  if (is_full || gc__heap_has_counts(&collector->heap)) gc__sweep_finish(&collector->heap);
+  if (extent == GC__MINOR && (is_pressed || collector->mode->wants_full(collector))) extent = GC__FULL;
+  if (extent != GC__MINOR || gc__heap_has_counts(&collector->heap)) gc__sweep_finish(&collector->heap);
   update_limit(collector);
-  do is_ready = run_stopped(collector, is_full);
+  do is_ready = run_stopped(collector, extent);
   while (is_ready && collector->number == number); /* roots were added meanwhile: once more, with room for them */
   if (is_ready) {
     gc__sweep_large(&collector->heap, collector->last.is_full);
@@ -458,7 +462,7 @@ static bool collect(struct gc__collector *collector, bool is_full) {
 
 struct wanted_collection {
   struct gc__collector *collector;
-  bool is_full;
+  enum gc__extent extent;
   size_t number;
   struct gc__collection *made;
   bool done;
@@ -470,8 +474,8 @@ static void collect_held(void *argument) {
   struct gc__collector *collector = wanted->collector;
   gc__lock_take(&collector->lock);
   wanted->made->number = 0;
-  wanted->done = gc__collector_number(collector, wanted->is_full) != wanted->number;
-  if (!wanted->done && collect(collector, wanted->is_full)) {
+  wanted->done = gc__collector_number(collector, wanted->extent) != wanted->number;
+  if (!wanted->done && collect(collector, wanted->extent)) {
     wanted->done = true;
     *wanted->made = collector->last;
   }
@@ -499,8 +503,9 @@ static void pass_loader_gate(void) {
   }
 }
 
-bool gc__collector_run(struct gc__collector *collector, bool is_full, size_t number, struct gc__collection *made) {
-  struct wanted_collection wanted = {collector, is_full, number, made, false};
+bool gc__collector_run(struct gc__collector *collector, enum gc__extent extent, size_t number,
+                       struct gc__collection *made) {
+  struct wanted_collection wanted = {collector, extent, number, made, false};
   GC__CHECK(gc__self->no_stop == 0);
   start_helpers(collector);
   pass_loader_gate();

@@ -61,8 +61,7 @@ struct gc__collector {
   uint64_t limit_read_ns;             /* when the system was asked last */
   struct gc__pressure pressure;
   bool is_pressed;             /* memory is short outside: the next collection is for giving it back */
-  volatile size_t number;      /* of collections so far */
-  volatile size_t number_full; /* of full ones so far */
+  volatile size_t number, number_full, number_stripping; /* collections so far, by enum gc__extent */
   struct gc__collection last;
   struct gc__nursery nursery; /* of modes that have one */
   struct gc__swapping swapping;
@@ -104,13 +103,24 @@ bool gc__collector_touch(struct gc__collector *collector, size_t bytes);
 /* Takes what the first collection needs at once; the calling thread is attached. False: no memory. */
 bool gc__collector_prepare(struct gc__collector *collector);
 
-static inline size_t gc__collector_number(const struct gc__collector *collector, bool is_full) {
-  return gc__word_get(is_full ? &collector->number_full : &collector->number);
+/* What a collection is asked to do, each the same as the one before and more. */
+enum gc__extent {
+  GC__MINOR, /* a full one, if the mode thinks that it is time for it */
+  GC__FULL,
+  GC__STRIPPING /* threads give up the blocks that they own: collect/strip.h */
+};
+
+/* How many there were of that extent at least. */
+static inline size_t gc__collector_number(const struct gc__collector *collector, enum gc__extent extent) {
+  return gc__word_get(extent == GC__MINOR  ? &collector->number
+                      : extent == GC__FULL ? &collector->number_full
+                                           : &collector->number_stripping);
 }
 
 /* Collects, unless another thread finished such a collection since its number was read; made says what was done. False:
  * there was no memory to begin with; nothing happened. The calling thread is attached and in no section. */
-bool gc__collector_run(struct gc__collector *collector, bool is_full, size_t number, struct gc__collection *made);
+bool gc__collector_run(struct gc__collector *collector, enum gc__extent extent, size_t number,
+                       struct gc__collection *made);
 
 /* Waits for a collection that is under way: what it found free is freed when it ends, later than the world runs on and
  * its number is there. In no section. */

@@ -75,6 +75,7 @@ struct gc__heap {
   volatile unsigned is_crowded;                /* packed blocks would be the next: a full collection may be better */
   volatile size_t large_bytes, large_objects;  /* allocated in all */
   volatile size_t grown_bytes, returned_bytes; /* in all */
+  volatile size_t taken_bytes; /* of blocks that threads took since a collection last took them back: collect/strip.h */
 };
 
 /* reserve_bytes: of addresses at most. initial_bytes are taken at once. False: no memory. */

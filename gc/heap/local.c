@@ -106,19 +106,25 @@ static struct taken_block find_block(struct gc__heap *heap, enum gc__kind kind, 
   return take_new(heap, kind, size_class, &is_refused);
 }
 
-/* Lets a block go from which no cell is pending. */
-static void leave_block(struct gc__heap *heap, struct gc__cursor *cursor) {
-  if (cursor->block == GC__NONE) return;
-  gc__lock_take(&heap->lock);
-  struct gc__block *facts = &heap->space.blocks[cursor->block];
+/* Lets a block go from which no cell is pending. Lock held. */
+static uint32_t let_go(struct gc__heap *heap, struct gc__cursor *cursor) {
+  uint32_t block = cursor->block;
+  struct gc__block *facts = &heap->space.blocks[block];
   gc__word_set(&facts->owner, 0);
   facts->state = GC__BLOCK_IDLE;
   facts->swept_epoch = heap->epoch; /* it may have been taken in the epoch before */
-  if (gc__flag_get(&facts->freed_cells) >= gc__block_relook_cells(heap, cursor->block))
-    gc__sweep_left(heap, cursor->block);
-  gc__lock_give(&heap->lock);
   cursor->block = GC__NONE;
   cursor->rest = cursor->hole_end = 0;
+  return block;
+}
+
+static void leave_block(struct gc__heap *heap, struct gc__cursor *cursor) {
+  if (cursor->block == GC__NONE) return;
+  gc__lock_take(&heap->lock);
+  uint32_t block = let_go(heap, cursor);
+  if (gc__flag_get(&heap->space.blocks[block].freed_cells) >= gc__block_relook_cells(heap, block))
+    gc__sweep_left(heap, block);
+  gc__lock_give(&heap->lock);
 }
 
 /* What was handed out and never allocated is not the program's. */
@@ -148,13 +154,11 @@ static void forget_pending(struct gc__heap *heap, struct gc__local *local) {
 /* The block goes where it belongs by what it holds: back to the pages, if that is nothing. */
 static void give_up(struct gc__heap *heap, struct gc__local *local, unsigned index) {
   struct gc__cursor *cursor = &local->cursors[index];
-  uint32_t block = cursor->block;
   forget_cursor(heap, local, index);
   take_back(local, cursor);
-  if (block == GC__NONE) return;
-  leave_block(heap, cursor);
+  if (cursor->block == GC__NONE) return;
   gc__lock_take(&heap->lock);
-  gc__sweep_left(heap, block);
+  gc__sweep_left(heap, let_go(heap, cursor));
   gc__lock_give(&heap->lock);
 }
 
@@ -188,7 +192,10 @@ static bool take_block(struct gc__heap *heap, struct gc__local *local, unsigned 
   while (taken.block == GC__NONE && gc__sweep_await(heap));
   if (taken.is_clean) gc__sweep_punch(heap);
   else if (taken.block != GC__NONE && !mend_block(heap, taken.block)) taken.block = GC__NONE;
-  if (taken.block != GC__NONE) gc__log_open_block(heap, taken.block);
+  if (taken.block != GC__NONE) {
+    gc__log_open_block(heap, taken.block);
+    gc__word_poke(&heap->taken_bytes, heap->taken_bytes + gc__block_bytes(&heap->space));
+  }
   gc__lock_give(&heap->lock);
   if (taken.block == GC__NONE) return false;
   gc__word_set(&heap->space.blocks[taken.block].owner, (size_t)local);
@@ -286,6 +293,26 @@ bool gc__local_recycle(struct gc__heap *heap, struct gc__local *local, struct gc
 
 static struct gc__block *block_of_piece(struct gc__heap *heap, struct gc__piece piece) {
   return &heap->space.blocks[gc__block_at(&heap->space, piece.next - heap->space.base)];
+}
+
+static bool is_aimed_at(struct gc__heap *heap, const struct gc__cursor *cursor) {
+  struct gc__piece piece = gc__cursor_piece(cursor);
+  if (piece.next != piece.limit && block_of_piece(heap, piece)->is_aimed_at) return true;
+  return cursor->block != GC__NONE && heap->space.blocks[cursor->block].is_aimed_at;
+}
+
+/* The blocks are not looked at yet: what they hold is about to die. */
+void gc__local_strip(struct gc__heap *heap, struct gc__local *local) {
+  for (unsigned i = 0; i < GC__CURSOR_COUNT; i++) {
+    struct gc__cursor *cursor = &local->cursors[i];
+    if (is_aimed_at(heap, cursor)) continue;
+    forget_cursor(heap, local, i);
+    take_back(local, cursor);
+    gc__lock_take(&heap->lock);
+    if (cursor->block != GC__NONE) let_go(heap, cursor);
+    gc__lock_give(&heap->lock);
+  }
+  report_handed(heap, local);
 }
 
 void gc__local_before_stop(struct gc__heap *heap, struct gc__local *local) {

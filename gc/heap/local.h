@@ -64,6 +64,9 @@ void gc__local_open(const struct gc__space *space, struct gc__local *local, void
 /* Gives all blocks back. By the thread itself, which may go on allocating, or when it can run no more. */
 void gc__local_close(struct gc__heap *heap, struct gc__local *local);
 
+/* The same for a stopped thread, but for the blocks that are aimed at: collect/strip.h. */
+void gc__local_strip(struct gc__heap *heap, struct gc__local *local);
+
 /* Fills [next, limit) of a cursor that is empty. False: no memory. */
 bool gc__local_refill(struct gc__heap *heap, struct gc__local *local, enum gc__kind kind, unsigned size_class);
 

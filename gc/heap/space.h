@@ -69,6 +69,7 @@ struct gc__block {
   bool has_procedures;          /* is in the list for [layout.procedure] */
   bool may_have_old;            /* false: it was made since the last stop */
   bool is_pending;              /* during a stop: a thread holds cells for its next allocations, owner or not */
+  bool is_aimed_at;             /* during a stop that strips: a word of a stack may lead here; collect/strip.h */
   volatile uint8_t black_epoch; /* the epoch in which a false root word hit free memory here, or 0 */
   volatile uint8_t must_rescan; /* a marked object here was not scanned: collect/trace.h [trace.overflow] */
   volatile uint8_t is_touched;  /* a mode that counts: cells became free since it was looked at [sweep.touched] */

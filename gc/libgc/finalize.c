@@ -14,7 +14,7 @@ static volatile size_t notified_number; /* of the collection that the program wa
 
 /* One thread tells the program of what one collection queued. */
 static void notify(void) {
-  size_t number = gc__collector_number(&gc__runtime.collector, false), before = gc__word_get(&notified_number);
+  size_t number = gc__collector_number(&gc__runtime.collector, GC__MINOR), before = gc__word_get(&notified_number);
   GC_finalizer_notifier_proc fn = GC_finalizer_notifier;
   if (fn && number != before && gc__word_swap_if(&notified_number, before, number)) fn();
 }

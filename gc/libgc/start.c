@@ -32,7 +32,7 @@ bool gc__libgc_has_begun(void) {
 
 /* The number is that of the collections so far, which the one that begins now makes one more: programs compare it. */
 static void before_collection(void) {
-  GC_gc_no = gc__collector_number(&gc__runtime.collector, false) + 1;
+  GC_gc_no = gc__collector_number(&gc__runtime.collector, GC__MINOR) + 1;
   if (on_event) on_event(GC_EVENT_START);
   if (start_callback) start_callback();
 }
@@ -190,7 +190,7 @@ EXPORT int GC_is_disabled(void) {
 }
 
 EXPORT GC_word GC_get_gc_no(void) {
-  return gc__libgc_has_begun() ? gc__collector_number(&gc__runtime.collector, false) : 0;
+  return gc__libgc_has_begun() ? gc__collector_number(&gc__runtime.collector, GC__MINOR) : 0;
 }
 
 EXPORT void GC_set_start_callback(GC_start_callback_proc fn) {

@@ -61,7 +61,7 @@ END_TEST
 
 static bool run_one(size_t number) {
   struct gc__collection made;
-  return gc__collector_run(&collector, true, number, &made);
+  return gc__collector_run(&collector, GC__FULL, number, &made);
 }
 
 START_TEST(collections_are_counted_and_recorded) {
@@ -159,17 +159,17 @@ START_TEST(pressure_collects_and_returns) {
   collector.last.live_bytes = 1000;
   collector.heap.handed_since_bytes = 100; /* so little that a full one would gain nothing */
   collector.is_pressed = true;
-  ck_assert(gc__collector_run(&collector, false, 0, &made));
+  ck_assert(gc__collector_run(&collector, GC__MINOR, 0, &made));
   ck_assert(!made.is_full && !collector.is_pressed);
   ck_assert_uint_eq(collector.heap.pages.dirty_free_pages * GC__PAGE_BYTES, settings.initial_bytes);
   free_pages(2000);
-  ck_assert(gc__collector_run(&collector, false, 1, &made));
+  ck_assert(gc__collector_run(&collector, GC__MINOR, 1, &made));
   ck_assert(!made.is_full);
   ck_assert_uint_ge(collector.heap.pages.dirty_free_pages, 2000);
   collector.last.live_bytes = 1000;
   collector.heap.handed_since_bytes = 200;
   collector.is_pressed = true;
-  ck_assert(gc__collector_run(&collector, false, 2, &made));
+  ck_assert(gc__collector_run(&collector, GC__MINOR, 2, &made));
   ck_assert(made.is_full && !collector.is_pressed);
   ck_assert_uint_eq(collector.heap.pages.dirty_free_pages * GC__PAGE_BYTES, settings.initial_bytes);
   ck_assert_uint_ge(collector.heap.returned_bytes, 2900 * GC__PAGE_BYTES);

@@ -141,6 +141,7 @@ WORKLOADS = {w.name: w for w in (
         full={"size": 256 * MIB, "decoys": 1000000, "rounds": 100},
         quick={"size": 16 * MIB, "decoys": 62500, "rounds": 12},
         seconds=40, warm_bytes=1000 * MIB, rounds=1, quick_rounds=1, left_out=malloc_peers(NO_FALSE_POINTERS),
+        trackings_full={"size": 64 * MIB, "decoys": 250000, "rounds": 30},
         columns=(Column("round_10_bytes", "MB at 10", 1e6), Column("last_round_bytes", "MB at end", 1e6),
                  Column("retained_bytes", "MB false", 1e6), Column("false_words", "false words", 1, 0),
                  Column("blacklisted_bytes", "MB unused", 1e6))),

@@ -151,7 +151,12 @@ def run_build(options):
     document = results.start(description, versions, options, build.source_state())
     bystanders = machine.Bystanders()
     measure = measure_programs if options.programs else measure_suite
-    found = measure(options, folder, document, say)
+    try:
+        found = measure(options, folder, document, say)
+    except KeyboardInterrupt:
+        results.write(paths.json, document)
+        print(f"every run so far: {paths.json}", flush=True)
+        raise
     document["other_processes_share"] = bystanders.share()
     say(footer(bystanders, start_s))
     write_results(paths, document, transcript, lambda: report.page(description, versions, found.outcome,

@@ -3,8 +3,10 @@ import json
 import os
 import tempfile
 import unittest
+import unittest.mock
 
-from harness import catalog, options as option, results, stats_file
+import results_made_up as made_up
+from harness import catalog, main, options as option, results, stats_file
 
 STATS = {
     "format": 1, "version": "0.1.0", "mode": "mark-sweep", "markers": 2, "allocated_objects": 7,
@@ -78,6 +80,23 @@ class Results(InFolder):
         results.check_writable(self.path)
         with open(self.path, encoding="utf-8") as file:
             self.assertEqual(file.read(), "older")
+
+
+class Interrupted(InFolder):
+    def test_what_was_measured_is_kept(self):
+        def measure(options, folder, document, say):
+            entry = results.workload_entry(catalog.WORKLOADS["live"], {"size": 1}, made_up.runs_of(1))
+            document["workloads"].append(entry)
+            raise KeyboardInterrupt
+
+        with unittest.mock.patch.multiple(
+                main, prepare=lambda options, say: self.path, describe=lambda options: made_up.MACHINE,
+                measure_suite=measure), unittest.mock.patch.multiple(
+                    main.suite, settle_modes=lambda *given: None, settle_trackings=lambda *given: None,
+                    versions=lambda *given: made_up.VERSIONS), unittest.mock.patch("builtins.print"):
+            with self.assertRaises(KeyboardInterrupt):
+                main.run_build(option.parse(["--json", self.path, "--report", "none"]))
+        self.assertEqual([entry["name"] for entry in results.load(self.path)["workloads"]], ["live"])
 
 
 if __name__ == "__main__":

@@ -347,7 +347,7 @@ static void note_counted(struct gc__collector *collector, bool is_full, const st
   made->live_bytes = gc__word_peek(&collector->heap.counts.old_bytes);
   made->counts = (struct gc__trace_counts){promoted, now->promoted_bytes - before->promoted_bytes, now->false_words};
   made->traced_bytes = now->traced_bytes - before->traced_bytes;
-  collector->objects_marked += promoted;
+  collector->objects_marked += promoted + now->marked_objects - before->marked_objects;
 }
 
 /* Where a count goes, and what a list holds, follows from what scanning found: os/valgrind.h. */

@@ -62,6 +62,7 @@ struct gc__count_figures {
   uint64_t increments, decrements;
   uint64_t promoted_objects, promoted_bytes;
   uint64_t counted_objects, counted_bytes; /* freed when their counts reached 0, or by hand and not at once */
+  uint64_t marked_objects;                 /* old ones, by traces */
   uint64_t traced_objects, traced_bytes;   /* freed by traces that found them unreachable, though they were counted */
   uint64_t young_objects;                  /* freed untouched, or by hand while they were young */
   uint64_t false_words;

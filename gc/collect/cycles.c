@@ -33,6 +33,7 @@ static void mark_counted(struct gc__counting *counting, size_t granule) {
   uint8_t *live = &heap->space.live[granule];
   if (!gc__count_is_live(*live) || *live & GC__COUNT_MARKED) return;
   *live |= GC__COUNT_MARKED;
+  counting->figures.marked_objects++;
   struct gc__place place = gc__counting_place(counting, granule);
   if (place.kind == GC__KIND_LEAF || gc__objects_push(&counting->promoted, gc__object_ref_of(place))) return;
   gc__page_set_add(&heap->counts.sets[GC__SET_UNSYNCED], granule);

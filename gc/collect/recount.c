@@ -110,7 +110,9 @@ static void promote_marked(struct gc__counting *counting, size_t granule) {
 }
 
 static void reach(struct gc__counting *counting, size_t granule) {
-  if (!counting->heap->space.live[granule]) promote_marked(counting, granule);
+  uint8_t byte = counting->heap->space.live[granule];
+  if (!byte) promote_marked(counting, granule);
+  else if (!(byte & GC__COUNT_MARKED)) counting->figures.marked_objects++;
   mark(counting, granule);
 }
 

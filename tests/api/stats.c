@@ -102,6 +102,20 @@ START_TEST(sizes_agree_with_each_other) {
 }
 END_TEST
 
+/* Old ones, too, in a mode that counts: what they cost is what a collection is judged by. */
+START_TEST(each_full_collection_marks_what_lives) {
+  for (int i = 0; i < 100; i++) held[i] = gc_alloc(1000);
+  gc_collect(GC_COLLECT_FULL);
+  for (int i = 0; i < 3; i++) {
+    uint64_t before = statistics().objects_marked;
+    gc_collect(GC_COLLECT_FULL);
+    uint64_t marked = statistics().objects_marked - before;
+    ck_assert_uint_ge(marked, 100);
+    ck_assert_uint_lt(marked, 200);
+  }
+}
+END_TEST
+
 START_TEST(reset_starts_counts_anew_and_keeps_sizes) {
   held[0] = gc_alloc(1000000);
   churn(32);
@@ -302,6 +316,7 @@ int main(void) {
   tcase_add_test(tests, allocations_of_ended_threads_stay_counted);
   tcase_add_test(tests, collections_and_pauses_are_counted);
   tcase_add_test(tests, sizes_agree_with_each_other);
+  tcase_add_test(tests, each_full_collection_marks_what_lives);
   tcase_add_test(tests, reset_starts_counts_anew_and_keeps_sizes);
   tcase_add_test(tests, fragmentation_is_seen);
   tcase_add_test(tests, disabled_means_no_collection_but_by_call);

@@ -9,8 +9,8 @@
 /* Every how many allocations stress mode makes its collection a full one. */
 #define STRESS_FULL_EVERY 16
 
-/* A full collection that was begun for want of memory, and after which less than this share of the limit was allocated
- * or went to threads in blocks, is not repeated at once: the program gets its NULL in good time. */
+/* A full collection that was begun for want of memory, and that left less than this share of the limit to allocate, is
+ * not repeated at once: the program gets its NULL in good time. */
 #define LIMIT_SHARE 64
 
 struct request {
@@ -94,18 +94,21 @@ static void collect_for_stress(void) {
   if (!is_disabled()) gc__collect_now(is_full ? GC__FULL : GC__MINOR);
 }
 
-static bool may_find_much(void) {
-  const struct gc__runtime *runtime = &gc__runtime;
-  const struct gc__heap *heap = &runtime->collector.heap;
-  size_t handed = gc__word_peek(&heap->handed_since_bytes) + gc__word_peek(&heap->handed_before_bytes);
-  size_t share = gc__word_peek(&runtime->budget.limit_bytes) / LIMIT_SHARE;
-  return handed >= share || gc__word_peek(&heap->taken_bytes) >= share;
+static bool is_much(size_t bytes) {
+  return bytes >= gc__word_peek(&gc__runtime.budget.limit_bytes) / LIMIT_SHARE;
+}
+
+static bool has_handed_much(void) {
+  const struct gc__heap *heap = &gc__runtime.collector.heap;
+  return is_much(gc__word_peek(&heap->handed_since_bytes) + gc__word_peek(&heap->handed_before_bytes));
 }
 
 /* Whether a collection may help a request that found no memory. After a NULL the program may have dropped something, so
- * that the next failure is always worth one; so is that of a guarded object, which may be for want of mappings. */
+ * that the next failure is always worth one; so is that of a guarded object, which may be for want of mappings; so is
+ * that of who has not seen yet what other threads have in blocks, which they take again at once. */
 static bool is_worth_collecting(const struct request *request) {
-  return request->is_guarded || may_find_much() || gc__flag_get(&gc__runtime.has_reported_oom);
+  return request->is_guarded || has_handed_much() || is_much(gc__word_peek(&gc__runtime.collector.heap.taken_bytes)) ||
+         gc__flag_get(&gc__runtime.has_reported_oom);
 }
 
 /* What this thread's cursors own may be free, too: a block for each class that it ever used. */
@@ -188,7 +191,7 @@ static void *collect_and_try(struct gc__thread *self, const struct request *requ
   const struct gc__collector *collector = &gc__runtime.collector;
   void *object = NULL;
   for (unsigned tries = 0; !object && tries < RESCUES_MOST; tries++) {
-    bool is_worth = tries ? may_find_much() : is_worth_collecting(request);
+    bool is_worth = tries ? has_handed_much() : is_worth_collecting(request);
     bool was_made = seen != gc__collector_number(collector, GC__STRIPPING); /* by another thread */
     if (!was_made && !(is_worth && gc__collect_now(GC__STRIPPING))) break;
     seen = gc__collector_number(collector, GC__STRIPPING);

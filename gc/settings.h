@@ -9,8 +9,8 @@
 
 struct gc__settings {
   struct gc_options options;
-  bool tracking_is_wish; /* it came from the environment: where the machine cannot, another one is taken */
-  bool swap_is_wish;     /* likewise: without it where the file cannot be made */
+  bool tracking_is_wish;       /* it came from the environment: where the machine cannot, another one is taken */
+  bool swap_is_wish;           /* likewise: without it where the file cannot be made */
   bool log_collections;        /* TREFOIL_LOG=gc */
   bool stress_allocation;      /* TREFOIL_STRESS=alloc */
   bool stress_swap;            /* TREFOIL_STRESS=swap; both: with a comma between them */

@@ -27,7 +27,7 @@ struct gc__collection {
   size_t number; /* of collections so far, this one included; 0: none was made */
   bool is_full;
   uint64_t start_ns, pause_ns;
-  uint64_t program_ns; /* from the end of the collection before to its start */
+  uint64_t program_ns;            /* from the end of the collection before to its start */
   struct gc__trace_counts counts; /* a minor one counts the young objects that it marked */
   size_t live_bytes;              /* old ones included */
   size_t handed_bytes;            /* since the collection before */
@@ -60,7 +60,7 @@ struct gc__collector {
   volatile size_t wanted_limit_bytes; /* as the options say; 0: the system's */
   uint64_t limit_read_ns;             /* when the system was asked last */
   struct gc__pressure pressure;
-  bool is_pressed;             /* memory is short outside: the next collection is for giving it back */
+  bool is_pressed; /* memory is short outside: the next collection is for giving it back */
   volatile size_t number, number_full, number_stripping; /* collections so far, by enum gc__extent */
   struct gc__collection last;
   struct gc__nursery nursery; /* of modes that have one */

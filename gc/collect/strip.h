@@ -1,7 +1,7 @@
 /* collect/strip.h - taking blocks back from threads, where memory is short.
  *
- * A thread owns a block of each kind and class that it has allocated of, and keeps it over collections. Where blocks are
- * large and memory is not, that may be most of it: three threads of the model test owned 22 MB of empty blocks in a
+ * A thread owns a block of each kind and class that it has allocated of, and keeps it over collections. Where blocks
+ * are large and memory is not, that may be most of it: three threads of the model test owned 22 MB of empty blocks in a
  * buffer of 40 MB with 4 MB of objects, and none of them found room for 668 KB, however often it collected.
  *
  * [strip.aim] A thread can be stopped in the middle of the fast path (heap/local.h [local.keep]): it has read where its

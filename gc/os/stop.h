@@ -15,8 +15,8 @@ void gc__stop_remove(int signal); /* what was installed before comes back */
 void gc__stop_unblock(int signal);            /* in the calling thread */
 int gc__stop_send(int thread_id, int signal); /* 0; ESRCH: no such thread any more */
 
-/* The C library copies more of a signal mask than the kernel fills in; the rest is what lay on the stack, which may look
- * like the address of an object. Clears it, for an action that is kept in static data. */
+/* The C library copies more of a signal mask than the kernel fills in; the rest is what lay on the stack, which may
+ * look like the address of an object. Clears it, for an action that is kept in static data. */
 struct sigaction;
 void gc__stop_tidy_action(struct sigaction *action);
 

@@ -16,7 +16,7 @@ struct gc__range gc__tsan_code;
 /* ---- Functions that an object exports ---- */
 
 struct exports {
-  const ElfW(Sym) *symbols;
+  const ElfW(Sym) * symbols;
   const char *names;
   size_t count;
 };

@@ -2,7 +2,8 @@
  *
  * Scanning reads every word of a stack, also those that the program never wrote, and branches on them: for Memcheck
  * that is an error each time. While a thread scans, its errors are not reported; nothing that scanning computes reaches
- * the program, but for the sums of what was found, which are trusted. Where the header is not installed this is nothing.
+ * the program, but for the sums of what was found, which are trusted. Where the header is not installed this is
+ * nothing.
  */
 #ifndef GC_OS_VALGRIND_H
 #define GC_OS_VALGRIND_H

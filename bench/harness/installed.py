@@ -116,7 +116,7 @@ PROGRAMS = {p.name: p for p in (
     Program(
         "guile-compile", "Guile compiles one of its own modules", full={"module": "ice-9/format.scm"},
         quick={"module": "ice-9/regex.scm"}, seconds=4, warm_bytes=100 * MIB,
-        needs={**GUILE, "guild": "guile-3.0"}, program="guild compile -o {folder}/module.go {folder}/module.scm",
+        needs=GUILE, program="guile --no-auto-compile {inputs}/compile.scm {folder}/module.scm {folder}/module.go",
         product="{folder}/module.go", prepare=copy_module),
 )}
 

@@ -430,7 +430,9 @@ static bool run_stopped(struct gc__collector *collector, enum gc__extent extent)
     uint64_t before_ns = collector->last.start_ns + collector->last.pause_ns;
     collector->last.start_ns = gc__clock_ns();
     collector->last.program_ns = collector->last.start_ns - before_ns;
+    uint64_t thread_ns = gc__clock_thread_ns();
     gc__world_stop(&collector->world, collect_stopped, &stop);
+    collector->last.work_ns = gc__clock_thread_ns() - thread_ns;
     collector->last.pause_ns = gc__clock_ns() - collector->last.start_ns;
     if (collector->number != number) note_pause(collector, &collector->last);
   }

@@ -27,6 +27,7 @@ struct gc__collection {
   size_t number; /* of collections so far, this one included; 0: none was made */
   bool is_full;
   uint64_t start_ns, pause_ns;
+  uint64_t work_ns;               /* of the pause, the processor time of the thread that collected */
   uint64_t program_ns;            /* from the end of the collection before to its start */
   struct gc__trace_counts counts; /* a minor one counts the young objects that it marked */
   size_t live_bytes;              /* old ones included */

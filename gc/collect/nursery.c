@@ -32,13 +32,13 @@ static uint64_t predict_ns(const struct gc__nursery_sample *sample) {
 }
 
 static uint64_t short_ns(const struct gc__nursery_sample *minor) {
-  uint64_t bound_ns = minor->pause_ns * SHORT_TIMES;
+  uint64_t bound_ns = minor->work_ns * SHORT_TIMES;
   return bound_ns > SHORT_NS ? bound_ns : SHORT_NS;
 }
 
 /* How many times as much as full collections, for a byte allocated, noticing and rereading what was written costs.
  * Where full ones are short all of a minor collection counts: generations are there for pauses that nobody would have.
- * One pause may be long because another process had the processor, so that it takes two of them to say so.
+ * One may have taken long because of what else the machine did to its caches, so that it takes two of them to say so.
  */
 static unsigned relative_cost(const struct gc__nursery *nursery, const struct gc__nursery_sample *sample,
                               bool *is_for_short) {
@@ -48,7 +48,7 @@ static unsigned relative_cost(const struct gc__nursery *nursery, const struct gc
   double share = (double)nursery->full_room_bytes / full_cost;
   double cost = (double)sample->written_pages * (FAULT_NS + PAGE_NS) * share;
   if (cost >= 1) return cost >= COSTLY_MOST ? COSTLY_MOST : (unsigned)cost;
-  *is_for_short = nursery->full_ns && nursery->full_ns <= short_ns(sample) && (double)sample->pause_ns * share >= 1;
+  *is_for_short = nursery->full_ns && nursery->full_ns <= short_ns(sample) && (double)sample->work_ns * share >= 1;
   return *is_for_short ? COSTLY_MOST / 2 : 0;
 }
 
@@ -76,7 +76,7 @@ static void adapt(struct gc__nursery *nursery, const struct gc__nursery_sample *
   size_t percent = sample->handed_bytes ? sample->survived_bytes * 100 / sample->handed_bytes : 0;
   uint64_t predicted_ns = predict_ns(sample);
   size_t knee = gc__nursery_thrifty(nursery, KNEE_BYTES), most = gc__nursery_thrifty(nursery, MOST_BYTES);
-  bool may_double = sample->pause_ns * 2 < PAUSE_NS && sample->handed_bytes >= nursery->bytes / 2;
+  bool may_double = sample->work_ns * 2 < PAUSE_NS && sample->handed_bytes >= nursery->bytes / 2;
   if (predicted_ns > PAUSE_NS && nursery->bytes > knee) nursery->bytes /= 2;
   else if (may_double && percent > MANY_PERCENT && nursery->bytes < most) nursery->bytes *= 2;
   else if (may_double && percent <= HARDLY_PERCENT && nursery->bytes < knee) nursery->bytes *= 2;
@@ -88,10 +88,10 @@ void gc__nursery_note(struct gc__nursery *nursery, const struct gc__nursery_samp
   nursery->since_full_bytes += sample->handed_bytes;
   if (sample->is_full) {
     nursery->since_full_bytes = 0;
-    nursery->full_ns = sample->pause_ns;
+    nursery->full_ns = sample->work_ns;
     nursery->costly_minors = 0;
     if (nursery->rest_fulls)
-      nursery->rest_fulls = sample->pause_ns > nursery->rest_most_ns ? 0 : nursery->rest_fulls - 1;
+      nursery->rest_fulls = sample->work_ns > nursery->rest_most_ns ? 0 : nursery->rest_fulls - 1;
     return;
   }
   if (!nursery->wanted_bytes) adapt(nursery, sample);

@@ -15,6 +15,10 @@
  * two threads that keep their last 4,000 objects each allocated 6 million a second in generations, 13 million without.
  * Short is also what takes no more than four minor ones: threads that hand over objects of a heap of 20 MiB, nearly all
  * of which survive their first collection, took 2.8 times as long with minor pauses of 2 ms as with full ones of 4.
+ *
+ * [nursery.work] What a collection costs is processor time of the thread that made it. Its pause also has what the
+ * other threads took to stop, which with four of them on two processors was most of it, and what other processes had:
+ * by pauses the same program made 266 minor collections among 125 full ones, by processor time 56 among 131.
  */
 #ifndef GC_COLLECT_NURSERY_H
 #define GC_COLLECT_NURSERY_H
@@ -26,7 +30,7 @@
 /* What a collection came to, as far as it matters here. */
 struct gc__nursery_sample {
   bool is_full;
-  uint64_t pause_ns;
+  uint64_t work_ns;                        /* [nursery.work] */
   size_t live_bytes;                       /* old objects after it */
   size_t handed_bytes;                     /* since the collection before */
   size_t survived_bytes, survived_objects; /* of a minor one */
@@ -40,7 +44,7 @@ struct gc__nursery {
   size_t full_live_bytes;  /* after the last full collection */
   size_t full_room_bytes;  /* that the old objects may grow by from then on */
   size_t since_full_bytes; /* allocated since then */
-  uint64_t full_ns;        /* pause of the last full collection */
+  uint64_t full_ns;        /* work of the last full collection */
   unsigned costly_minors;  /* score of the last minor ones in a row: [nursery.rest] */
   unsigned rest_fulls;     /* full collections to come before the next minor one */
   unsigned next_rest;      /* how many it will be the next time: each rest is twice as long as the one before */

@@ -16,7 +16,7 @@ static void collect_generation(struct gc__collector *collector, bool is_full) {
 static void note_last(struct gc__collector *collector) {
   const struct gc__collection *last = &collector->last;
   struct gc__nursery_sample sample = {.is_full = last->is_full,
-                                      .pause_ns = last->pause_ns,
+                                      .work_ns = last->work_ns,
                                       .live_bytes = last->live_bytes,
                                       .handed_bytes = last->handed_bytes,
                                       .survived_bytes = last->counts.marked_bytes,

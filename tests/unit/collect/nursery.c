@@ -10,14 +10,14 @@ static void begin(size_t wanted_bytes) {
   nursery = (struct gc__nursery){.wanted_bytes = wanted_bytes, .full_room_bytes = 64 * MIB};
 }
 
-static void note_full(uint64_t pause_ns) {
-  gc__nursery_note(&nursery, &(struct gc__nursery_sample){.is_full = true, .pause_ns = pause_ns});
+static void note_full(uint64_t work_ns) {
+  gc__nursery_note(&nursery, &(struct gc__nursery_sample){.is_full = true, .work_ns = work_ns});
 }
 
 /* A minor one after a whole nursery of objects of 64 bytes, of which some percent survived. */
-static void note_minor(unsigned percent, uint64_t pause_ns, size_t written_pages) {
+static void note_minor(unsigned percent, uint64_t work_ns, size_t written_pages) {
   size_t handed = nursery.bytes ? nursery.bytes : 4 * MIB, survived = handed / 100 * percent;
-  gc__nursery_note(&nursery, &(struct gc__nursery_sample){.pause_ns = pause_ns,
+  gc__nursery_note(&nursery, &(struct gc__nursery_sample){.work_ns = work_ns,
                                                           .handed_bytes = handed,
                                                           .survived_bytes = survived,
                                                           .survived_objects = survived / 64,
@@ -48,7 +48,7 @@ START_TEST(it_grows_while_much_survives_and_pauses_are_short) {
   ck_assert_uint_eq(nursery.bytes, 16 * MIB);
   for (int i = 0; i < 20; i++) {
     struct gc__nursery_sample sample = {
-        .pause_ns = 1000, .handed_bytes = nursery.bytes, .survived_bytes = nursery.bytes};
+        .work_ns = 1000, .handed_bytes = nursery.bytes, .survived_bytes = nursery.bytes};
     gc__nursery_note(&nursery, &sample); /* one object */
   }
   ck_assert_uint_eq(nursery.bytes, 64 * MIB);
@@ -82,9 +82,9 @@ START_TEST(early_collections_do_not_grow_it) {
   begin(0);
   note_full(1000);
   for (int i = 0; i < 10; i++) {
-    struct gc__nursery_sample sample = {.pause_ns = 1000, .handed_bytes = MIB, .survived_bytes = MIB};
+    struct gc__nursery_sample sample = {.work_ns = 1000, .handed_bytes = MIB, .survived_bytes = MIB};
     gc__nursery_note(&nursery, &sample);
-    gc__nursery_note(&nursery, &(struct gc__nursery_sample){.pause_ns = 1000});
+    gc__nursery_note(&nursery, &(struct gc__nursery_sample){.work_ns = 1000});
   }
   ck_assert_uint_eq(nursery.bytes, 4 * MIB);
 }
@@ -128,7 +128,7 @@ START_TEST(one_minor_collection_that_is_far_too_costly_is_enough) {
   unsigned rests[4] = {0};
   for (int i = 0; i < 4; i++) {
     struct gc__nursery_sample sample = {
-        .pause_ns = 9000000, .live_bytes = 64 * MIB, .handed_bytes = 4 * MIB, .written_pages = 10000};
+        .work_ns = 9000000, .live_bytes = 64 * MIB, .handed_bytes = 4 * MIB, .written_pages = 10000};
     if (i) gc__nursery_note(&nursery, &sample); /* sees what was written meanwhile: no measure */
     ck_assert(!gc__nursery_wants_full(&nursery, 0, false));
     gc__nursery_note(&nursery, &sample);

@@ -161,6 +161,7 @@ static void end_stop(struct gc__heap *heap, bool is_full) {
   next_stamp(heap);
   heap->swap.turn++;
   size_t since = gc__word_peek(&heap->handed_since_bytes);
+  gc__sweep_note_handed(heap, since);
   gc__word_poke(&heap->untrimmed_bytes, gc__word_peek(&heap->untrimmed_bytes) + since);
   gc__word_poke(&heap->handed_before_bytes, is_full ? 0 : gc__word_peek(&heap->handed_before_bytes) + since);
   gc__word_poke(&heap->handed_since_bytes, 0);

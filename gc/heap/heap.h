@@ -38,7 +38,9 @@ struct gc__sweep {
   size_t live_cell_bytes; /* found so far, in blocks of cells */
   size_t free_cell_bytes; /* found so far, in blocks that hold a live cell */
   uint32_t punch_next;    /* block that gc__sweep_punch looks at next */
-  volatile size_t total_ns; /* time spent, by all threads */
+  size_t punched_pages, mended_pages; /* lately: [sweep.regret] */
+  size_t aged_bytes;                  /* handed out since these were halved */
+  volatile size_t total_ns;           /* time spent, by all threads */
 };
 
 struct gc__heap {
@@ -57,8 +59,7 @@ struct gc__heap {
   uint16_t ended_stamp;  /* number of the last one */
   size_t hand_out_bytes; /* cells are zeroed and handed to a thread in steps of this size */
   uint32_t available[GC__TIER_COUNT][GC__KIND_COUNT][GC__CLASS_COUNT]; /* lists: [block.listed] */
-  uint16_t mended_stamps[GC__KIND_COUNT][GC__CLASS_COUNT]; /* of stops, before which pages were mended last; or 0 */
-  uint32_t root_blocks;                                    /* list of all blocks of root objects */
+  uint32_t root_blocks;                                                /* list of all blocks of root objects */
   uint32_t procedure_blocks;  /* list of all blocks that may have objects with a procedure: [layout.procedure] */
   bool has_large_procedures;  /* so may large objects */
   uint32_t large, root_large; /* lists of large objects */

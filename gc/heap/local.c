@@ -170,16 +170,15 @@ static uint64_t *occupied_of(const struct gc__heap *heap, const struct gc__local
  */
 static bool mend_block(struct gc__heap *heap, uint32_t block) {
   const struct gc__space *space = &heap->space;
-  size_t used_bytes = gc__word_peek(&heap->budget->used_bytes);
-  if (!gc__pages_mend(&heap->pages, (uint32_t)gc__block_page(space, block), gc__block_pages(space))) {
+  size_t mended_pages;
+  if (!gc__pages_mend(&heap->pages, (uint32_t)gc__block_page(space, block), gc__block_pages(space), &mended_pages)) {
     heap->space.blocks[block].state = GC__BLOCK_IDLE;
     gc__block_list(heap, block);
     return false;
   }
-  if (gc__word_peek(&heap->budget->used_bytes) > used_bytes) {
-    gc__sweep_note_mended(heap, block);
-    gc__sweep_punch(heap);
-  }
+  if (!mended_pages) return true;
+  gc__sweep_note_mended(heap, mended_pages);
+  gc__sweep_punch(heap);
   return true;
 }
 

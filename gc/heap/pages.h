@@ -65,9 +65,9 @@ bool gc__pages_take_after(struct gc__pages *pages, uint32_t first, uint32_t coun
 
 /* Pages of a block that hold nothing lose their memory, and are charged again before they may: they are clean
  * meanwhile, though not free; but for those that are mapped to the swap file. How many it were; and false: the budget
- * does not allow it. */
+ * does not allow it, and none is mended. */
 size_t gc__pages_punch(struct gc__pages *pages, uint32_t first, uint32_t count);
-bool gc__pages_mend(struct gc__pages *pages, uint32_t first, uint32_t count);
+bool gc__pages_mend(struct gc__pages *pages, uint32_t first, uint32_t count, size_t *mended_pages);
 
 /* Gives the memory of up to that many dirty free pages back to the system, longest runs first; how many it were. */
 size_t gc__pages_discard(struct gc__pages *pages, size_t count);

@@ -136,26 +136,29 @@ void gc__sweep_left(struct gc__heap *heap, uint32_t block) {
 #define PUNCH_SHARE  4
 #define PUNCH_BLOCKS 32u
 
-/* Where a thread had to give a block its pages back since the stop before the last, other blocks of its kind and class
- * would have to get theirs back soon: a heap of random deaths in objects of 32 bytes spent two thirds of its time on
- * that (6.2 s, 2.6 without). Of longer cells more is free for good, and it is less work: kept, the peak of drifting
- * sizes was a fifth higher. With counts it made no difference to drifting sizes or larson. */
-#define WANTED_STOPS    1
-#define WANTED_GRANULES 16u /* of a cell, at most */
+/* [sweep.regret] Pages that are punched and mended soon cost two system calls and a fault each, and save nothing: where
+ * threads replace objects of all sizes at random that happens to nearly all of them (97 % in larson, 110 of 848 MiB in
+ * drifting sizes with counts). From half of them on punching rests, but for a few by which it learns when that changes.
+ */
+#define REGRET_SHARE 2
+#define PROBE_SHARE  64 /* of what is committed */
 
-static uint16_t *mended_stamp(struct gc__heap *heap, uint32_t block) {
-  enum gc__kind kind = gc__entry_kind(gc__entry_at(&heap->space, block));
-  return &heap->mended_stamps[kind][gc__byte_peek(&heap->space.blocks[block].size_class)];
+static bool is_regretted(const struct gc__heap *heap, size_t used_bytes) {
+  size_t probed_pages = used_bytes / GC__PAGE_BYTES / PROBE_SHARE;
+  return heap->sweep.mended_pages > heap->sweep.punched_pages / REGRET_SHARE + probed_pages;
 }
 
-void gc__sweep_note_mended(struct gc__heap *heap, uint32_t block) {
-  *mended_stamp(heap, block) = heap->stamp;
+void gc__sweep_note_mended(struct gc__heap *heap, size_t pages) {
+  heap->sweep.mended_pages += pages;
 }
 
-static bool is_class_wanted(struct gc__heap *heap, uint32_t block) {
-  if (gc__heap_has_counts(heap) || gc__block_class(heap, block)->cell_granules > WANTED_GRANULES) return false;
-  uint16_t mended = *mended_stamp(heap, block);
-  return mended && (uint16_t)(heap->stamp - mended) <= WANTED_STOPS;
+void gc__sweep_note_handed(struct gc__heap *heap, size_t bytes) {
+  struct gc__sweep *sweep = &heap->sweep;
+  sweep->aged_bytes += bytes;
+  if (sweep->aged_bytes < gc__word_peek(&heap->budget->used_bytes)) return;
+  sweep->aged_bytes = 0;
+  sweep->punched_pages /= 2;
+  sweep->mended_pages /= 2;
 }
 
 /* Where sizes drift, and one object in sixteen of each size stays, blocks of each size stay, too, almost empty: page by
@@ -175,20 +178,21 @@ static void punch_block(struct gc__heap *heap, uint32_t block) {
   size_t done = 0;
   for (uint32_t page = 0; page < count; page++)
     if (!(full >> page & 1)) done += gc__pages_punch(&heap->pages, first + page, 1);
+  heap->sweep.punched_pages += done;
   gc__word_add(&heap->returned_bytes, done * GC__PAGE_BYTES);
 }
 
 void gc__sweep_punch(struct gc__heap *heap) {
   uint32_t count = (uint32_t)gc__block_count(&heap->space);
   GC__CHECK(gc__lock_is_held(&heap->lock));
-  if (heap->space.is_fixed || heap->sweep.free_cell_bytes < gc__word_peek(&heap->budget->used_bytes) / PUNCH_SHARE)
-    return;
+  size_t used_bytes = gc__word_peek(&heap->budget->used_bytes);
+  if (heap->space.is_fixed || heap->sweep.free_cell_bytes < used_bytes / PUNCH_SHARE) return;
+  if (is_regretted(heap, used_bytes)) return;
   for (unsigned i = 0; i < PUNCH_BLOCKS; i++) {
     uint32_t block = heap->sweep.punch_next < count ? heap->sweep.punch_next : 0;
     const struct gc__block *facts = &heap->space.blocks[block];
     heap->sweep.punch_next = block + 1;
-    if (facts->state == GC__BLOCK_LISTED && facts->swept_epoch == heap->epoch && !is_class_wanted(heap, block))
-      punch_block(heap, block);
+    if (facts->state == GC__BLOCK_LISTED && facts->swept_epoch == heap->epoch) punch_block(heap, block);
   }
 }
 

@@ -32,8 +32,11 @@ void gc__sweep_left(struct gc__heap *heap, uint32_t block);
  * the block. Lock held. */
 void gc__sweep_punch(struct gc__heap *heap);
 
-/* Pages of that block were mended: others of its kind and class are not punched soon. Lock held. */
-void gc__sweep_note_mended(struct gc__heap *heap, uint32_t block);
+/* So many pages of a block got their memory back. Lock held. */
+void gc__sweep_note_mended(struct gc__heap *heap, size_t pages);
+
+/* So much was handed out before the stop that ends. */
+void gc__sweep_note_handed(struct gc__heap *heap, size_t bytes);
 
 /* Sweeps all that is left, and gives memory back to the system. */
 void gc__sweep_finish(struct gc__heap *heap);

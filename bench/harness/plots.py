@@ -134,7 +134,7 @@ def pauses(name, title, rows):
     marks = [(50, 0.30103), (90, 1), (99, 2), (99.9, 3), (99.99, 4)]
     last = max(x for _, _, points in lines for x, _ in points)
     tics = ", ".join(f'"{percent:g} %%" {place}' for percent, place in marks if place <= last + 0.1)
-    what = "share of pauses that are no longer; right end of a line: the longest"
+    what = "share of pauses that are no longer; ends at the longest"
     script = (f"set logscale y\nset xrange [0.2:{last + 0.1:.3g}]\nset xtics ({tics})\nset format y \"%g\"\n"
               f"set ylabel \"pause, ms\"\nset xlabel {gnuplot.quoted(what)}\n")
     return draw_small(name, title, script, lines)

@@ -346,9 +346,11 @@ size_t gc__pages_punch(struct gc__pages *pages, uint32_t first, uint32_t count) 
 
 /* No page of a block that may be taken is away ([swap.idle]): what is dirty of it is charged. */
 bool gc__pages_mend(struct gc__pages *pages, uint32_t first, uint32_t count, size_t *mended_pages) {
-  size_t clean = *mended_pages = count - count_dirty(pages->space, first, count);
+  size_t clean = count - count_dirty(pages->space, first, count);
+  *mended_pages = 0;
   if (GC__LIKELY(!clean)) return true;
   if (!gc__budget_take(pages->space->budget, clean * GC__PAGE_BYTES)) return false;
+  *mended_pages = clean;
   set_dirty(pages->space, first, count, true);
   return true;
 }

@@ -64,8 +64,8 @@ bool gc__pages_grow(struct gc__pages *pages, uint32_t count, uint32_t alignment_
 bool gc__pages_take_after(struct gc__pages *pages, uint32_t first, uint32_t count, uint32_t more, size_t *dirty_pages);
 
 /* Pages of a block that hold nothing lose their memory, and are charged again before they may: they are clean
- * meanwhile, though not free; but for those that are mapped to the swap file. How many it were; and false: the budget
- * does not allow it, and none is mended. */
+ * meanwhile, though not free; but for those that are mapped to the swap file. How many it were, both times; and false:
+ * the budget does not allow it, and it were none. */
 size_t gc__pages_punch(struct gc__pages *pages, uint32_t first, uint32_t count);
 bool gc__pages_mend(struct gc__pages *pages, uint32_t first, uint32_t count, size_t *mended_pages);
 

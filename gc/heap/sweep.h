@@ -32,10 +32,10 @@ void gc__sweep_left(struct gc__heap *heap, uint32_t block);
  * the block. Lock held. */
 void gc__sweep_punch(struct gc__heap *heap);
 
-/* So many pages of a block got their memory back. Lock held. */
+/* So many pages of a block got their memory back: [sweep.regret]. Lock held. */
 void gc__sweep_note_mended(struct gc__heap *heap, size_t pages);
 
-/* So much was handed out before the stop that ends. */
+/* So much was handed out before the stop that ends: [sweep.regret]. World stopped. */
 void gc__sweep_note_handed(struct gc__heap *heap, size_t bytes);
 
 /* Sweeps all that is left, and gives memory back to the system. */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <unistd.h>
 
 static struct gc__budget budget;
 static struct gc__collector collector;
@@ -177,6 +178,24 @@ START_TEST(pressure_collects_and_returns) {
 }
 END_TEST
 
+static void dawdle(struct gc__collector *inspected) {
+  (void)inspected;
+  usleep(200000);
+}
+
+/* [nursery.work] Stands for threads that take long to stop, and for a busy machine. */
+START_TEST(waiting_is_part_of_a_pause_and_no_work) {
+  open_collector(default_settings());
+  collector.inspect_stopped = dawdle;
+  ck_assert(run_one(0));
+  ck_assert_uint_ge(collector.last.pause_ns, 200000000);
+  ck_assert_uint_gt(collector.last.work_ns, 0);
+  ck_assert_uint_lt(collector.last.work_ns, collector.last.pause_ns / 2);
+  close_collector();
+}
+END_TEST
+
 UNIT_MAIN("collect/collector", a_collector_that_cannot_be_opened_leaves_nothing, collections_are_counted_and_recorded,
           a_collection_that_another_finished_is_shared, without_memory_nothing_is_begun,
-          the_limit_is_the_chosen_one_or_the_systems, pressure_collects_and_returns)
+          the_limit_is_the_chosen_one_or_the_systems, pressure_collects_and_returns,
+          waiting_is_part_of_a_pause_and_no_work)

@@ -8,8 +8,12 @@
  * last is tried first: one level is read then, and the block that comes is likely to be in the cache.
  *
  * [pool.zero] Free blocks are zero: they are cleared when they are freed, while they are still in the cache, and keep
- * nothing. [pool.owner] The thread that made the pool is its owner until another thread uses it: that one stops the
- * world once to end this. So the owner needs no lock, only a section.
+ * nothing. [pool.given] A block goes to its bit by a division. For the one that was given out last the pool remembers
+ * the bit: to take a block and give it back at once is short then, no longer than to wait for the two divisions that
+ * follow from each other (8.2 ns for both of 32 bytes, instead of 8.8). What is remembered is a function of the offset
+ * in a chunk alone, so that it is right of every chunk and never out of date. [pool.owner] The thread that made the
+ * pool is its owner until another thread uses it: that one stops the world once to end this. So the owner needs no
+ * lock, only a section.
  */
 #include "runtime.h"
 #include "heap/object.h"
@@ -27,6 +31,11 @@
 #define TOP               0u /* words of the bits: one, then up to 64, then the rest */
 #define MIDDLE            1u
 #define LOW               65u
+
+struct pool_bit {
+  size_t word; /* of the lowest level */
+  uint64_t mask;
+};
 
 struct pool_chunk {
   struct gc_pool *pool;
@@ -47,6 +56,8 @@ struct gc_pool {
   uint64_t reciprocal; /* of that, times 2^64, rounded up */
   unsigned flags;
   volatile unsigned lock;
+  size_t given_offset; /* [pool.given]: in a chunk; 0: none yet */
+  struct pool_bit given;
   volatile size_t owner; /* [pool.owner]: address of the struct gc__thread; 0: none any more */
   size_t block_count, committed_bytes;
 };
@@ -128,8 +139,16 @@ static GC__INLINE size_t find_word(const uint64_t *bits) {
   return top * 64 + gc__lowest_bit(bits[MIDDLE + top]);
 }
 
+static GC__INLINE struct pool_bit bit_of(size_t index) {
+  return (struct pool_bit){index / 64, (uint64_t)1 << index % 64};
+}
+
+static GC__INLINE size_t index_of(struct pool_bit bit) {
+  return bit.word * 64 + gc__lowest_bit(bit.mask);
+}
+
 /* There is one. */
-static GC__INLINE size_t take_bit(struct pool_chunk *chunk) {
+static GC__INLINE struct pool_bit take_bit(struct pool_chunk *chunk) {
   uint64_t *bits = chunk->bits;
   size_t word = chunk->word;
   uint64_t low = bits[LOW + word];
@@ -143,20 +162,19 @@ static GC__INLINE size_t take_bit(struct pool_chunk *chunk) {
     *middle &= ~((uint64_t)1 << word % 64);
     if (!*middle) bits[TOP] &= ~((uint64_t)1 << word / 64);
   }
-  return word * 64 + gc__lowest_bit(low);
+  return (struct pool_bit){word, low & -low};
 }
 
-static GC__INLINE void give_bit(uint64_t *bits, size_t index) {
-  size_t word = index / 64;
-  uint64_t low = bits[LOW + word];
-  bits[LOW + word] = low | (uint64_t)1 << index % 64;
+static GC__INLINE void give_bit(uint64_t *bits, struct pool_bit bit) {
+  uint64_t low = bits[LOW + bit.word];
+  bits[LOW + bit.word] = low | bit.mask;
   if (GC__LIKELY(low)) return;
-  bits[MIDDLE + word / 64] |= (uint64_t)1 << word % 64;
-  bits[TOP] |= (uint64_t)1 << word / 64;
+  bits[MIDDLE + bit.word / 64] |= (uint64_t)1 << bit.word % 64;
+  bits[TOP] |= (uint64_t)1 << bit.word / 64;
 }
 
-static GC__INLINE bool is_free_block(const struct pool_chunk *chunk, size_t index) {
-  return chunk->bits[LOW + index / 64] >> index % 64 & 1;
+static GC__INLINE bool is_free_bit(const struct pool_chunk *chunk, struct pool_bit bit) {
+  return chunk->bits[LOW + bit.word] & bit.mask;
 }
 
 /* ---- Chunks ---- */
@@ -180,7 +198,7 @@ static struct pool_chunk *new_chunk(struct gc__thread *self, size_t block_bytes,
   if (layout == SIZE_MAX) return NULL;
   uint64_t *bits = gc_alloc_leaf((LOW + (block_count + 63) / 64) * sizeof *bits);
   if (!bits) return NULL;
-  for (size_t i = 0; i < block_count; i++) give_bit(bits, i);
+  for (size_t i = 0; i < block_count; i++) give_bit(bits, bit_of(i));
   enum gc__kind kind = layout ? GC__KIND_TYPED : flags & GC_POOL_LEAF ? GC__KIND_LEAF : GC__KIND_SCANNED;
   struct pool_chunk *chunk = gc__allocate(bytes, GC__GRANULE_BYTES, kind, (unsigned)layout);
   if (!chunk) {
@@ -263,7 +281,7 @@ static GC__NOINLINE void *alloc_slow(struct gc_pool *pool) {
     is_locked = begin_section(self, pool);
   }
   struct pool_chunk *chunk = pool->open;
-  void *block = blocks_of(chunk) + take_bit(chunk) * pool->block_bytes;
+  void *block = blocks_of(chunk) + index_of(take_bit(chunk)) * pool->block_bytes;
   if (--chunk->free_count == 0) gc_write(&pool->open, chunk->next_open);
   end_section(self, pool, is_locked);
   gc_keep(block);
@@ -276,16 +294,18 @@ static GC__INLINE void *alloc_short(const struct gc__thread *self, struct gc_poo
   struct pool_chunk *chunk = pool->open;
   if (GC__UNLIKELY(!chunk || chunk->free_count < 2)) return NULL;
   chunk->free_count--;
-  return blocks_of(chunk) + take_bit(chunk) * pool->block_bytes;
+  pool->given = take_bit(chunk);
+  size_t offset = pool->given_offset = HEADER_BYTES + index_of(pool->given) * pool->block_bytes;
+  return (char *)chunk + offset;
 }
 
 void *gc_pool_alloc(struct gc_pool *pool) {
   struct gc__thread *self = gc__self;
   void *block = NULL;
   if (GC__LIKELY(gc__self_is_attached() && is_plain_pool(pool))) {
-    gc__world_enter(self);
+    unsigned depth = gc__world_enter(self);
     block = alloc_short(self, pool);
-    gc__world_leave(self);
+    gc__world_leave_to(self, depth);
   }
   if (GC__UNLIKELY(!block)) return alloc_slow(pool);
   gc_keep(block);
@@ -304,16 +324,15 @@ static GC__INLINE size_t divide(const struct gc_pool *pool, size_t offset) {
 }
 
 /* Most blocks are a few words: a call of memset would take as long as all the rest. */
-#define CLEAR_WORDS_MOST 16u
+#define CLEAR_WORDS_MOST ((size_t)16 * sizeof(size_t))
 
-static GC__INLINE void clear_block(void *block, size_t bytes) {
-  size_t *word = block;
-  if (GC__UNLIKELY(bytes > CLEAR_WORDS_MOST * sizeof *word)) {
-    memset(block, 0, bytes);
-    return;
-  }
-  for (size_t *end = word + bytes / sizeof *word; word < end; word += 2) word[0] = word[1] = 0;
+static GC__INLINE void clear_words(void *block, size_t bytes) {
+  for (char *granule = block, *end = granule + bytes; granule < end; granule += GC__GRANULE_BYTES)
+    memset(granule, 0, GC__GRANULE_BYTES);
 }
+
+/* Longer blocks are cleared before the section: a stop waits for that. */
+#define CLEAR_INSIDE_MOST ((size_t)4096)
 
 /* The number of an allocated block of the chunk; otherwise the program ends. */
 static size_t check_block(const struct gc_pool *pool, struct pool_chunk *chunk, const char *block) {
@@ -328,13 +347,10 @@ static size_t check_block(const struct gc_pool *pool, struct pool_chunk *chunk, 
   if (GC__UNLIKELY(inside))
     gc__misuse("gc_pool_free: %p: points %zu bytes into the block at %p", (const void *)block, inside,
                (const void *)(block - inside));
-  if (GC__UNLIKELY(is_free_block(chunk, index)))
+  if (GC__UNLIKELY(is_free_bit(chunk, bit_of(index))))
     gc__misuse("gc_pool_free: %p: is freed already or was never allocated", (const void *)block);
   return index;
 }
-
-/* Long blocks are cleared before the section: a stop waits for that. */
-#define CLEAR_INSIDE_MOST ((size_t)4096)
 
 /* The chunk of a block of this pool, or what chunk_at says. In a section of the pool. */
 static GC__INLINE struct pool_chunk *chunk_of(const struct gc_pool *pool, const char *block) {
@@ -354,9 +370,9 @@ static GC__NOINLINE void free_slow(struct gc_pool *pool, void *block) {
   bool is_locked = begin_section(self, pool);
   struct pool_chunk *chunk = chunk_of(pool, block);
   size_t index = check_block(pool, chunk, block);
-  if (!is_long) clear_block(block, pool->block_bytes);
+  if (!is_long) memset(block, 0, pool->block_bytes);
   if (GC__UNLIKELY(gc_barrier.bytes)) gc_written(block, pool->block_bytes);
-  give_bit(chunk->bits, index);
+  give_bit(chunk->bits, bit_of(index));
   chunk->word = index / 64;
   if (GC__UNLIKELY(pool->recent != chunk)) gc_write(&pool->recent, chunk);
   if (GC__UNLIKELY(chunk->free_count++ == 0)) {
@@ -366,32 +382,45 @@ static GC__NOINLINE void free_slow(struct gc_pool *pool, void *block) {
   end_section(self, pool, is_locked);
 }
 
-/* As alloc_short, where the block lies in the chunk that got one back before. What is not as it should be is for the
- * long path to say. */
-static GC__INLINE bool free_short(const struct gc__thread *self, struct gc_pool *pool, void *block) {
+/* As alloc_short, where the block lies in the chunk that got one back before, and is not longer than that. What is not
+ * as it should be is for the long path to say. */
+static GC__INLINE bool free_short(const struct gc__thread *self, struct gc_pool *pool, void *block, size_t most) {
   if (GC__UNLIKELY(gc__word_peek(&pool->owner) != (size_t)self)) return false;
   struct pool_chunk *chunk = pool->recent;
-  size_t block_bytes = pool->block_bytes, offset = (size_t)((char *)block - blocks_of(chunk));
-  size_t index = high_product(offset, pool->reciprocal);
-  bool is_simple = chunk->free_count && block_bytes <= CLEAR_WORDS_MOST * sizeof(size_t) && !gc_barrier.bytes;
-  if (GC__UNLIKELY(!is_simple || index >= chunk->block_count || index * block_bytes != offset)) return false;
-  if (GC__UNLIKELY(is_free_block(chunk, index))) return false;
-  clear_block(block, block_bytes);
-  give_bit(chunk->bits, index);
-  chunk->word = index / 64;
+  size_t block_bytes = pool->block_bytes, offset = (size_t)((char *)block - (char *)chunk);
+  bool is_simple = chunk->free_count && block_bytes <= most && !gc_barrier.bytes;
+  if (GC__UNLIKELY(!is_simple || offset >= chunk->blocks_bytes)) return false;
+  struct pool_bit bit = pool->given;
+  if (offset != pool->given_offset) {
+    size_t index = high_product(offset - HEADER_BYTES, pool->reciprocal);
+    if (GC__UNLIKELY(index >= chunk->block_count || HEADER_BYTES + index * block_bytes != offset)) return false;
+    bit = bit_of(index);
+  }
+  if (GC__UNLIKELY(is_free_bit(chunk, bit))) return false;
+  if (most == CLEAR_WORDS_MOST) clear_words(block, block_bytes);
+  else memset(block, 0, block_bytes);
+  give_bit(chunk->bits, bit);
+  chunk->word = bit.word;
   chunk->free_count++;
   return true;
 }
 
-void gc_pool_free(struct gc_pool *pool, void *block) {
+static GC__INLINE bool try_free(struct gc_pool *pool, void *block, size_t most) {
   struct gc__thread *self = gc__self;
-  bool done = false;
-  if (GC__LIKELY(gc__self_is_attached() && is_plain_pool(pool))) {
-    gc__world_enter(self);
-    done = free_short(self, pool, block);
-    gc__world_leave(self);
-  }
-  if (GC__UNLIKELY(!done)) free_slow(pool, block);
+  if (GC__UNLIKELY(!gc__self_is_attached() || !is_plain_pool(pool))) return false;
+  unsigned depth = gc__world_enter(self);
+  bool is_done = free_short(self, pool, block, most);
+  gc__world_leave_to(self, depth);
+  return is_done;
+}
+
+static GC__NOINLINE void free_longer(struct gc_pool *pool, void *block) {
+  if (!try_free(pool, block, CLEAR_INSIDE_MOST)) free_slow(pool, block);
+}
+
+/* A function without a call of memset keeps less on its stack. */
+void gc_pool_free(struct gc_pool *pool, void *block) {
+  if (GC__UNLIKELY(!try_free(pool, block, CLEAR_WORDS_MOST))) free_longer(pool, block);
 }
 
 void gc_pool_destroy(struct gc_pool *pool) {
@@ -437,6 +466,6 @@ void *gc__pool_block_at(const void *address, size_t *bytes) {
   if ((const char *)address < blocks_of(chunk)) return chunk == &chunk->pool->first ? chunk : NULL;
   *bytes = chunk->pool->block_bytes;
   size_t index = (size_t)((const char *)address - blocks_of(chunk)) / *bytes;
-  if (index >= chunk->block_count || is_free_block(chunk, index)) return NULL;
+  if (index >= chunk->block_count || is_free_bit(chunk, bit_of(index))) return NULL;
   return blocks_of(chunk) + index * *bytes;
 }

@@ -106,18 +106,24 @@ void gc__world_stop(struct gc__world *world, void (*fn)(void *), void *argument)
 extern volatile unsigned gc__world_gate;
 void gc__world_enter_gate(struct gc__thread *self);
 
-/* A section that a stop waits for. */
-static GC__INLINE void gc__world_enter(struct gc__thread *self) {
-  gc__flag_set(&self->no_stop, self->no_stop + 1);
+/* A section that a stop waits for. The depth before: for gc__world_leave_to. */
+static GC__INLINE unsigned gc__world_enter(struct gc__thread *self) {
+  unsigned depth = self->no_stop;
+  gc__flag_set(&self->no_stop, depth + 1);
   gc__signal_barrier();
   if (GC__UNLIKELY(gc__flag_get(&gc__world_gate))) gc__world_enter_gate(self);
+  return depth;
 }
 void gc__world_answer_late(struct gc__thread *self);
-static GC__INLINE void gc__world_leave(struct gc__thread *self) {
+
+/* Short sections that follow each other wait for each other through the depth where each leave reads it again. */
+static GC__INLINE void gc__world_leave_to(struct gc__thread *self, unsigned depth) {
   gc__signal_barrier();
-  unsigned depth = self->no_stop - 1;
   gc__flag_set(&self->no_stop, depth); /* a release: the stopping thread reads it before it touches what is ours */
   if (depth == 0 && GC__UNLIKELY(self->is_asked)) gc__world_answer_late(self);
+}
+static GC__INLINE void gc__world_leave(struct gc__thread *self) {
+  gc__world_leave_to(self, self->no_stop - 1);
 }
 
 /* Calls fn(argument) as blocked, or not blocked inside that. */

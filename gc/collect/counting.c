@@ -133,6 +133,30 @@ void gc__counting_note(struct gc__counting *counting, size_t *shadow, size_t val
   }
 }
 
+static void stick_named(struct gc__counting *counting, size_t page) {
+  const struct gc__shadow *table = &counting->heap->counts.shadow;
+  const size_t *word = (const size_t *)(const void *)(table->start + page * GC__PAGE_BYTES);
+  for (const size_t *end = word + GC__PAGE_BYTES / sizeof *word; word < end; word++) {
+    if (!*word) continue;
+    size_t granule = gc__counting_cell(counting, *word);
+    GC__CHECK(granule != GC__NO_OBJECT); /* [counts.tenant] */
+    gc__counting_stick(counting, granule);
+    counting->has_uncounted = true;
+  }
+}
+
+size_t gc__counting_drop_shadow(struct gc__counting *counting, size_t first_page, size_t count) {
+  struct gc__shadow *table = &counting->heap->counts.shadow;
+  size_t before_bytes = gc__word_peek(&table->taken_bytes), stuck_bytes = counting->stuck_bytes;
+  for (size_t page = first_page; page < first_page + count; page++)
+    if (gc__shadow_has(table, page)) stick_named(counting, page);
+  gc__lock_take(&counting->heap->lock);
+  gc__shadow_discard(table, first_page, count);
+  gc__lock_give(&counting->heap->lock);
+  counting->stuck_again_bytes += counting->stuck_bytes - stuck_bytes; /* a trace would do the same */
+  return before_bytes - gc__word_peek(&table->taken_bytes);
+}
+
 void gc__counting_settle(struct gc__counting *counting) {
   struct gc__heap *heap = counting->heap;
   if (counting->released_block != GC__NONE) gc__block_note_freed(heap, counting->released_block);

@@ -82,7 +82,7 @@ struct gc__counting {
   bool has_uncounted;                    /* words of live objects had no room in the shadow since the last recount */
   uint32_t decided_count;                /* during a stop: dead objects with finalizers (collect/weak.h) */
   size_t stuck_objects;                  /* that became stuck since the last trace, dead ones included */
-  size_t stuck_bytes, stuck_again_bytes; /* by that trace itself */
+  size_t stuck_bytes, stuck_again_bytes; /* by that trace itself, or for want of a shadow in the swap file */
   struct gc__count_figures figures;
   uint64_t allocated_objects, promoted_before; /* when the last stop ended: for young_objects */
 };
@@ -153,6 +153,10 @@ void gc__counting_stick(struct gc__counting *counting, size_t granule);
 /* The word at this address in the shadow names that object from now on, which is counted; or, where the shadow has no
  * memory, the object is stuck. */
 void gc__counting_note(struct gc__counting *counting, size_t *shadow, size_t value, size_t target);
+
+/* These pages of the heap have no shadow from now on ([swap.uncounted]): how many bytes that gave back. World stopped.
+ */
+size_t gc__counting_drop_shadow(struct gc__counting *counting, size_t first_page, size_t count);
 
 /* The cell or run is free from now on: its shadow is 0. The heap is told of a cell by gc__counting_settle at the
  * latest: neighbours often die together, and telling takes an atomic operation. */

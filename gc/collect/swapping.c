@@ -13,23 +13,31 @@
 #define RELIEF_SHARE 16
 
 struct move_stop {
-  struct gc__heap *heap;
+  struct gc__collector *collector;
   const struct gc__swap_move *moves;
   unsigned count;
-  size_t moved_bytes;
-  bool is_checked; /* TREFOIL_CHECK=heap */
+  size_t moved_bytes, dropped_bytes; /* to the file; of the shadow with that */
+  bool is_checked;                   /* TREFOIL_CHECK=heap */
 };
+
+static void finish_move(struct move_stop *stop, const struct gc__swap_move *move) {
+  struct gc__collector *collector = stop->collector;
+  size_t moved = gc__swap_finish(&collector->heap, move), first_page = move->unit * GC__CHUNK_PAGES;
+  stop->moved_bytes += moved;
+  if (moved && gc__heap_has_counts(&collector->heap))
+    stop->dropped_bytes += gc__counting_drop_shadow(&collector->counting, first_page, GC__CHUNK_PAGES);
+}
 
 static void finish_stopped(void *argument) {
   struct move_stop *stop = argument;
-  for (unsigned i = 0; i < stop->count; i++) stop->moved_bytes += gc__swap_finish(stop->heap, &stop->moves[i]);
-  if (stop->is_checked) gc__swap_verify(stop->heap);
+  for (unsigned i = 0; i < stop->count; i++) finish_move(stop, &stop->moves[i]);
+  if (stop->is_checked) gc__swap_verify(&stop->collector->heap);
 }
 
-/* Collector lock held, in a section. */
+/* How many bytes of memory that gave back. Collector lock held, in a section. */
 static size_t finish_moves(struct gc__collector *collector, const struct gc__swap_move *moves, unsigned count) {
   struct gc__swapping *swapping = &collector->swapping;
-  struct move_stop stop = {&collector->heap, moves, count, 0, collector->inspect_stopped != NULL};
+  struct move_stop stop = {collector, moves, count, 0, 0, collector->inspect_stopped != NULL};
   gc__lock_take(&collector->world.lock);
   uint64_t start_ns = gc__clock_ns();
   gc__world_stop(&collector->world, finish_stopped, &stop);
@@ -39,7 +47,7 @@ static size_t finish_moves(struct gc__collector *collector, const struct gc__swa
   swapping->stop_total_ns += length_ns;
   if (length_ns > swapping->stop_most_ns) swapping->stop_most_ns = length_ns;
   swapping->moved_bytes += stop.moved_bytes;
-  return stop.moved_bytes;
+  return stop.moved_bytes + stop.dropped_bytes;
 }
 
 /* Up to a stop's worth of units from a list; *taken: how many entries it used up. */

@@ -18,8 +18,8 @@ struct gc__swapping {
   uint64_t moved_bytes; /* in all */
 };
 
-/* Moves at least that many bytes, if so much is cold and the file takes it: how many it were. is_urgent: else a request
- * for memory fails, so that what is not cold goes as well. The calling thread is attached and in no section. */
+/* Gives back at least that many bytes of memory, if so much is cold and the file takes it: how many it were, the shadow
+ * of what went included. is_urgent: else a request for memory fails, so that what is not cold goes as well. The calling thread is attached and in no section. */
 size_t gc__collector_swap_out(struct gc__collector *collector, size_t bytes, bool is_urgent);
 
 /* What allocation may count on beyond the limit, before it is worth a collection. Collector lock held. */

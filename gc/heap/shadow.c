@@ -1,5 +1,6 @@
 /* heap/shadow.c - see shadow.h. */
 #include "heap/shadow.h"
+#include "heap/swap.h"
 
 /* [space.fixed] All of it is there, zeroed, and charged with the buffer. */
 static void take_fixed(struct gc__shadow *shadow, const struct gc__space *space) {
@@ -10,7 +11,7 @@ static void take_fixed(struct gc__shadow *shadow, const struct gc__space *space)
 }
 
 bool gc__shadow_open(struct gc__shadow *shadow, struct gc__budget *budget, const struct gc__space *space) {
-  *shadow = (struct gc__shadow){.budget = budget};
+  *shadow = (struct gc__shadow){.budget = budget, .space = space};
   size_t page_count = space->reserved_bytes / GC__PAGE_BYTES;
   if (!gc__region_open(&shadow->page_memory, budget, gc__round_up(page_count, 64) / 8)) return false;
   shadow->pages = (void *)shadow->page_memory.start;
@@ -38,6 +39,7 @@ bool gc__shadow_extend(struct gc__shadow *shadow, size_t span_bytes) {
 }
 
 bool gc__shadow_take_slow(struct gc__shadow *shadow, size_t page) {
+  if (gc__swap_is_away(shadow->space->swap, page)) return false; /* [swap.uncounted] */
   if (!gc__budget_take(shadow->budget, GC__PAGE_BYTES)) return false;
   gc__bit_set(shadow->pages, page);
   gc__word_poke(&shadow->taken_bytes, shadow->taken_bytes + GC__PAGE_BYTES);

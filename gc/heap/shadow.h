@@ -19,6 +19,7 @@ struct gc__shadow {
   char *start;
   size_t reserved_bytes, span_bytes; /* of these bytes, [0, span_bytes) are accessible */
   struct gc__budget *budget;
+  const struct gc__space *space;
   uint64_t *pages; /* a bit a page of the heap: its shadow is charged. Whoever frees an object reads that of its page,
                       while those beside it change: words are read and stored whole */
   volatile size_t taken_bytes;
@@ -32,7 +33,8 @@ void gc__shadow_close(struct gc__shadow *shadow);
 /* Makes the shadow of the first span_bytes of the heap accessible. False: refused. */
 bool gc__shadow_extend(struct gc__shadow *shadow, size_t span_bytes);
 
-/* Charges the shadow of a page of the heap. False: no memory; it must not be written. World stopped. */
+/* Charges the shadow of a page of the heap. False: no memory, or the page is in the swap file; it must not be written.
+ * World stopped. */
 bool gc__shadow_take_slow(struct gc__shadow *shadow, size_t page);
 
 /* Gives the shadow of free pages back, which is zero. Heap's lock held. */

@@ -483,6 +483,8 @@ static size_t verify_unit(const struct gc__heap *heap, uint32_t unit) {
     gc__verify((swap->away[word] & ~heap->space.dirty_pages[word]) == 0, "swap.away");
     away += gc__bit_count(swap->away[word]);
     away_taken += gc__bit_count(swap->away[word] & taken[i]);
+    bool has_shadow = gc__heap_has_counts(heap) && (swap->away[word] & heap->counts.shadow.pages[word]);
+    gc__verify(!has_shadow, "swap.uncounted");
   }
   gc__verify(facts->is_mapped || !away, "swap.away");
   gc__verify(facts->slot != GC__NONE || !away_taken, "swap.slot");

@@ -4,7 +4,7 @@
  * runs; then, with the world stopped, they are compared, and the slot is mapped in the unit's place (os/swap_file.h).
  * What was written meanwhile differs, and stays. So a stop moves at most GC__SWAP_STOP_UNITS units, and does so much:
  * 8 MiB are read twice and unmapped, 2 to 4 ms; it waits for no disk, unless the system has dropped what was written a
- * moment ago. Liveness bytes and all other tables stay in memory, and so does the shadow of the mode that counts.
+ * moment ago. Liveness bytes and all other tables stay in memory.
  *
  * [swap.away] A page that is away has its contents in the file, is dirty, and lies in a mapped unit; it is not charged
  * to the budget. All pages of a unit are away when it was moved. One is back when it is handed out, or when it is found
@@ -18,6 +18,10 @@
  * pages back. The sweeper lists them again when the unit is back.
  * [swap.private] A fork ends the use of a file, since the child sees in it what it has not touched: both processes keep
  * what they have mapped, and make new files for what they move next.
+ *
+ * [swap.uncounted] In the mode that counts, a page that is away has no shadow (heap/shadow.h), which would take as much
+ * memory as the page did: what its words name is stuck, and left to traces. So such a heap, too, may be larger than
+ * memory; what cold objects hold is found dead later.
  *
  * Which units are cold: those that no thread hands cells out from and that have no young objects, without a written
  * page since the last collection; longest unwritten first, and of these the ones of leaves, which a full collection

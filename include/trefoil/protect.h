@@ -53,7 +53,8 @@ GC_PUBLIC int gc_protect(void *guarded, enum gc_protection protection);
  * which the system can drop again; what is written, page by page, counts as in use again from the next collection
  * on (the next full one in mark-sweep mode and under GC_TRACK_NONE).
  * Minor collections and epochs read none of it, but for one look at what is new there; a full collection reads what may
- * hold pointers, and GC_TRACK_NONE reads that at each collection, so that leaf objects go first.
+ * hold pointers, and GC_TRACK_NONE reads that at each collection, so that leaf objects go first. In refcount mode the
+ * counts of what it points to are no longer known: only a full collection finds that dead from then on.
  *
  * The same happens without this call when memory would have to be refused. The calling thread waits for the disk; the
  * others are stopped for 8 MiB at a time, while that is compared, and wait for no disk. What a thread that is not attached,

@@ -130,13 +130,19 @@ uint32_t gc__block_unlist(struct gc__heap *heap, enum gc__kind kind, unsigned si
   return block;
 }
 
-/* Keeps, of a bitmap over granules, the bits at the first granules of cells. */
+/* Keeps, of a bitmap over granules, the bits at the first granules of cells: in each word the same pattern, shifted to
+ * the first cell that begins there. */
 static void keep_first_granules(uint64_t map[GC__BLOCK_WORDS], unsigned cell_granules, size_t block_granules) {
-  uint64_t firsts[GC__BLOCK_WORDS] = {0};
+  unsigned shift = 0, step = 64 % cell_granules;
+  uint64_t pattern = 0;
   if (cell_granules == 1) return;
-  for (unsigned granule = 0; granule + cell_granules <= block_granules; granule += cell_granules)
-    gc__bit_set(firsts, granule);
-  for (size_t word = 0; word < block_granules / 64; word++) map[word] &= firsts[word];
+  for (unsigned granule = 0; granule < 64; granule += cell_granules) pattern |= (uint64_t)1 << granule;
+  for (size_t word = 0; word < block_granules / 64; word++) {
+    map[word] &= shift < 64 ? pattern << shift : 0;
+    shift = shift < step ? shift + cell_granules - step : shift - step;
+  }
+  size_t rest = block_granules % cell_granules, end = block_granules - rest; /* no cell begins in the rest */
+  if (rest) map[end / 64] &= ~((uint64_t)1 << end % 64);
 }
 
 /* Cells that false root words point to. The bytes may have been written while the memory belonged to no block: then

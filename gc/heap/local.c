@@ -187,16 +187,18 @@ static bool take_block(struct gc__heap *heap, struct gc__local *local, unsigned 
   report_handed(heap, local);
   gc__lock_take(&heap->lock);
   struct taken_block taken;
+  struct gc__range unopened = {0, 0};
   do taken = find_block(heap, (enum gc__kind)(index / GC__CLASS_COUNT), index % GC__CLASS_COUNT);
   while (taken.block == GC__NONE && gc__sweep_await(heap));
   if (taken.is_clean) gc__sweep_punch(heap);
   else if (taken.block != GC__NONE && !mend_block(heap, taken.block)) taken.block = GC__NONE;
   if (taken.block != GC__NONE) {
-    gc__log_open_block(heap, taken.block);
+    unopened = gc__log_open_block(heap, taken.block);
     gc__word_poke(&heap->taken_bytes, heap->taken_bytes + gc__block_bytes(&heap->space));
   }
   gc__lock_give(&heap->lock);
   if (taken.block == GC__NONE) return false;
+  gc__log_open_pages(heap, unopened);
   gc__word_set(&heap->space.blocks[taken.block].owner, (size_t)local);
   gc__block_read_occupied(heap, taken.block, occupied_of(heap, local, index));
   gc__tsan_acquire(&heap->sweep); /* [tsan.edges] */

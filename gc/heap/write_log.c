@@ -44,22 +44,29 @@ static struct gc__range watched_range(const struct gc__heap *heap, size_t first_
 
 /* ---- Open and tracked ---- */
 
-void gc__log_open_block(struct gc__heap *heap, uint32_t block) {
+struct gc__range gc__log_open_block(struct gc__heap *heap, uint32_t block) {
   struct gc__space *space = &heap->space;
+  const struct gc__range nothing = {0, 0};
   GC__CHECK(gc__lock_is_held(&heap->lock));
-  if (!heap->log.is_on) return;
+  if (!heap->log.is_on) return nothing;
   if (!space->blocks[block].is_open) {
     space->blocks[block].is_open = true;
     space->open_blocks[heap->log.open_count] = block;
     gc__flag_set(&heap->log.open_count, heap->log.open_count + 1);
   }
-  if (!gc__log_is_tracked(space, block)) return;
+  if (!gc__log_is_tracked(space, block)) return nothing;
   uint32_t bit = UINT32_C(1) << block % GC__CHUNK_BLOCKS;
   space->tracked[block / GC__CHUNK_BLOCKS] &= ~bit;
-  if (!(space->armed[block / GC__CHUNK_BLOCKS] & bit)) return;
+  if (!(space->armed[block / GC__CHUNK_BLOCKS] & bit)) return nothing;
   space->armed[block / GC__CHUNK_BLOCKS] &= ~bit;
   struct gc__range range = watched_range(heap, gc__block_page(space, block), gc__block_pages(space));
-  if (range.start < range.end) gc__watch_open_pages(&heap->log.watch, range);
+  if (heap->log.watch.kind == GC__WATCH_KERNEL) return range;
+  gc__watch_open_pages(&heap->log.watch, range);
+  return nothing;
+}
+
+void gc__log_open_pages(struct gc__heap *heap, struct gc__range range) {
+  gc__watch_open_pages(&heap->log.watch, range);
 }
 
 /* Sets the bits of blocks [block, end), a word at a time. */

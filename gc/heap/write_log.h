@@ -44,8 +44,11 @@ void gc__log_close(struct gc__heap *heap);
 /* The span has become longer. */
 void gc__log_extend(struct gc__heap *heap);
 
-/* A thread takes cells from the block from now on. Heap's lock held, in a section. */
-void gc__log_open_block(struct gc__heap *heap, uint32_t block);
+/* A thread takes cells from the block from now on. Heap's lock held, in a section. What it returns is to be opened in
+ * the same section without the lock: the system call interrupts the other threads, and they would wait for the lock as
+ * well (two threads that replace objects at random, refcount mode: 2 to 6 % of the time, medians of seven rounds). */
+struct gc__range gc__log_open_block(struct gc__heap *heap, uint32_t block);
+void gc__log_open_pages(struct gc__heap *heap, struct gc__range range);
 
 /* Notes writes to these pages from now on, latest after gc__log_arm. World stopped. */
 void gc__log_track(struct gc__heap *heap, uint32_t first_page, uint32_t page_count);

@@ -79,6 +79,7 @@ struct gc__counting {
   uint32_t released_block;        /* in which a cell became free, not noted yet; GC__NONE */
   volatile size_t has_dying;      /* somebody should run the cascade */
   volatile unsigned cascade_lock;
+  bool has_overflowed;                   /* during an epoch: [epoch.fresh] holds no more */
   bool has_uncounted;                    /* words of live objects had no room in the shadow since the last recount */
   uint32_t decided_count;                /* during a stop: dead objects with finalizers (collect/weak.h) */
   size_t stuck_objects;                  /* that became stuck since the last trace, dead ones included */

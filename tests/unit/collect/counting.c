@@ -372,6 +372,28 @@ START_TEST(large_objects_are_counted_and_freed) {
 }
 END_TEST
 
+/* A node that found no room is looked for in its page; there the child that it promotes is met, too, which lies on the
+ * stack already. */
+START_TEST(what_is_met_twice_is_counted_once) { /* [9] */
+  open_heap();
+  epoch(); /* the root object is old from now on */
+  size_t reserved_bytes = counting->promoted.memory.reserved_bytes;
+  limit_room(&counting->promoted, 1);
+  size_t **first = make_node(), **node = make_node();
+  for (int i = 0; i < 60; i++) make_node(); /* more than is looked at at a time */
+  size_t **child = make_node(), **grandchild = make_node();
+  ck_assert_uint_eq(granule_of(first) / GC__PAGE_GRANULES, granule_of(grandchild) / GC__PAGE_GRANULES);
+  node[0] = (size_t *)child;
+  child[0] = (size_t *)grandchild;
+  root[0] = (size_t *)first;
+  root[1] = (size_t *)node;
+  epoch();
+  ck_assert(count_of(first) == 1 && count_of(node) == 1 && count_of(child) == 1 && count_of(grandchild) == 1);
+  counting->promoted.memory.reserved_bytes = reserved_bytes;
+  close_heap();
+}
+END_TEST
+
 UNIT_MAIN("collect/counting", young_objects_that_nothing_names_are_free_untouched, young_bits_end_with_the_stop,
           a_block_may_be_taken_twice_between_stops, a_stack_word_pins_for_one_epoch, a_word_one_past_the_end_pins,
           counted_words_keep_and_their_absence_frees, increments_come_before_decisions,
@@ -380,4 +402,4 @@ UNIT_MAIN("collect/counting", young_objects_that_nothing_names_are_free_untouche
           words_of_objects_that_cross_pages_are_seen, root_objects_are_never_candidates,
           freed_cells_that_are_counted_get_no_tenant, children_of_the_freed_are_lowered_by_a_stop,
           freed_objects_in_a_cascade_settle_later, what_counts_nothing_is_free_at_once,
-          large_objects_are_counted_and_freed)
+          large_objects_are_counted_and_freed, what_is_met_twice_is_counted_once)

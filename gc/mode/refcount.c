@@ -24,6 +24,7 @@
 #define EPOCH_LEAST_BYTES   ((size_t)2 << 20)
 #define EPOCH_MOST_BYTES    ((size_t)32 << 20)
 #define EPOCH_KNEE_BYTES    ((size_t)8 << 20) /* where almost nothing lives, more is no faster */
+#define EPOCH_CYCLES_BYTES  ((size_t)16 << 20)
 #define EPOCH_PAUSE_NS      UINT64_C(3000000)
 #define EPOCH_SURVIVOR_NS   15
 #define EPOCH_PAGE_NS       4000
@@ -75,6 +76,7 @@ static void note_trace(struct gc__collector *collector) {
   size_t before = nursery->full_live_bytes, room = nursery->full_room_bytes;
   size_t grown = last->old_before_bytes > before ? last->old_before_bytes - before : 0;
   size_t worth = (grown > room / WORTH_SHARE ? grown : room / WORTH_SHARE) / WORTH_SHARE;
+  nursery->dies_in_cycles = last->traced_bytes > grown / 2;
   if (!nursery->trace_scale || last->traced_bytes > worth) nursery->trace_scale = 1;
   else if (grown >= room && nursery->trace_scale < SCALE_MOST) nursery->trace_scale *= SCALE_STEP;
 }
@@ -120,11 +122,13 @@ static void note_epoch(struct gc__collector *collector) {
   if (last->is_full || last->handed_bytes < nursery->bytes / 2) return;
   uint64_t survivors_ns = last->counts.marked_objects * EPOCH_SURVIVOR_NS,
            pages_ns = last->written_pages * EPOCH_PAGE_NS;
-  bool die_soon = survived > last->handed_bytes / EPOCH_MANY_SHARE && grown < survived / 2 && pages_ns < EPOCH_PAUSE_NS;
+  bool are_many = survived > last->handed_bytes / EPOCH_MANY_SHARE && pages_ns < EPOCH_PAUSE_NS;
+  bool die_soon = are_many && grown < survived / 2, die_in_cycles = are_many && nursery->dies_in_cycles;
+  if (die_in_cycles && !die_soon && most > EPOCH_CYCLES_BYTES) most = EPOCH_CYCLES_BYTES;
   bool are_all_written =
       pages_ns > EPOCH_PAUSE_NS && last->written_pages * GC__PAGE_BYTES > last->live_bytes / EPOCH_WRITTEN_SHARE;
   bool is_short = (survivors_ns + pages_ns) * 3 < EPOCH_PAUSE_NS, is_long = survivors_ns + pages_ns > EPOCH_PAUSE_NS;
-  if (is_fixed || die_soon || is_short || are_all_written)
+  if (is_fixed || die_soon || die_in_cycles || is_short || are_all_written)
     nursery->bytes = nursery->bytes * 2 < most ? nursery->bytes * 2 : most;
   else if (is_long && nursery->bytes > gc__nursery_thrifty(nursery, EPOCH_LEAST_BYTES)) nursery->bytes /= 2;
 }

@@ -11,11 +11,12 @@
  * survivor does in a mode that traces: once to be counted, once to be taken back. So the nursery is twice to four times
  * as large as the generational mode's where that makes no long pauses: it doubles while an epoch is short, and also
  * where many survive and as many die, as in a program whose trees are larger than the nursery (which take 1.30 s with 8
- * MiB, 0.86 with 16, 0.60 with 32); and where most old pages are written between two epochs, however near these are.
- * It halves where an epoch takes too long. A large heap has a small one, and little other free memory: an LRU cache of
- * 512 MiB takes 1.16 times its live size so, and 1.29 with 32 MiB. But where epochs take longer than the program does
- * whatever the nursery is, it is as large as may be: a million root words that lead anywhere into a heap of 460 MiB
- * took 87 ms to pin, after each 5 ms of the program.
+ * MiB, 0.86 with 16, 0.60 with 32), up to 16 MiB also where they die in cycles, as the last trace saw; and where most
+ * old pages are written between two epochs, however near these are. It halves where an epoch takes too long. A large
+ * heap has a small one, and little other free memory: an LRU cache of 512 MiB takes 1.16 times its live size so,
+ * and 1.29 with 32 MiB. But where epochs take longer than the program does whatever the nursery is, it is as large as
+ * may be: a million root words that lead anywhere into a heap of 460 MiB took 87 ms to pin, after each 5 ms of the
+ * program.
  */
 #ifndef GC_MODE_REFCOUNT_H
 #define GC_MODE_REFCOUNT_H

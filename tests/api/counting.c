@@ -3,6 +3,8 @@
  */
 #include "support.h"
 
+#include <inttypes.h>
+
 enum { COUNT = 50000, STRAY_BYTES = 65536, POPULAR = 100, POPULAR_OBJECTS = 20 };
 
 struct node {
@@ -79,6 +81,33 @@ START_TEST(cycles_wait_for_a_full_collection) {
   ck_assert_uint_le(after, before + STRAY_BYTES);
   ck_assert_uint_ge(statistics().cycles_reclaimed_bytes, COUNT * sizeof(struct node) - STRAY_BYTES);
   ck_assert_uint_ge(statistics().traced_objects, COUNT - STRAY_BYTES / sizeof(struct node));
+}
+END_TEST
+
+/* Rings that live for a while: most are old when they go, and only traces find them. */
+enum { RINGS = 256, RING_NODES = 1000, RINGS_MADE = 2000 };
+
+static struct node *volatile rings[RINGS];
+
+static void replace_rings(void) {
+  for (unsigned i = 0; i < RINGS_MADE; i++) {
+    kept = NULL;
+    build_list(RING_NODES, true);
+    rings[i * 7 % RINGS] = kept;
+  }
+}
+
+START_TEST(epochs_are_rare_where_objects_die_in_cycles) {
+  bool knows_what_was_written = gc_tracking() == GC_TRACK_PAGES || gc_tracking() == GC_TRACK_PROTECT;
+  if (!knows_what_was_written) return; /* then it is the pages that decide */
+  for (int i = 0; i < 3; i++) replace_rings();
+  ck_assert_uint_ge(statistics().cycles_reclaimed_bytes, RINGS_MADE / 2 * RING_NODES * sizeof(struct node));
+  struct gc_stats before = statistics();
+  replace_rings();
+  struct gc_stats after = statistics();
+  uint64_t allocated_bytes = after.allocated_bytes - before.allocated_bytes;
+  uint64_t epochs = after.collections_minor - before.collections_minor;
+  ck_assert_msg(epochs <= allocated_bytes / (12 << 20), "%" PRIu64 " epochs", epochs);
 }
 END_TEST
 
@@ -330,6 +359,7 @@ int main(void) {
   tcase_add_test(tests, garbage_without_cycles_is_gone_after_two_epochs);
   tcase_add_test(tests, what_dies_young_is_not_counted);
   tcase_add_test(tests, cycles_wait_for_a_full_collection);
+  tcase_add_test(tests, epochs_are_rare_where_objects_die_in_cycles);
   tcase_add_test(tests, popular_objects_stay_until_a_full_collection);
   tcase_add_test(tests, shadow_follows_what_holds_pointers);
   tcase_add_test(tests, numbers_that_look_like_addresses_free_nothing);

@@ -77,8 +77,9 @@ char *gc__large_take(struct gc__heap *heap, size_t bytes, size_t alignment, enum
   uint32_t count = (uint32_t)(gc__large_bytes(bytes) / GC__PAGE_BYTES);
   gc__lock_take(&heap->lock);
   struct gc__page_grant grant = gc__large_find_pages(heap, count, (uint32_t)alignment_pages);
+  struct gc__range unopened = {0, 0};
   if (grant.first != GC__NONE) {
-    gc__log_welcome(heap, grant.first, count);
+    unopened = gc__log_welcome(heap, grant.first, count);
     gc__large_adopt(heap, grant.first,
                     (struct gc__run){.page_count = count,
                                      .kind = (uint8_t)kind,
@@ -87,6 +88,7 @@ char *gc__large_take(struct gc__heap *heap, size_t bytes, size_t alignment, enum
   }
   gc__lock_give(&heap->lock);
   if (grant.first == GC__NONE) return NULL;
+  gc__log_open_pages(heap, unopened);
   gc__tsan_acquire(&heap->sweep); /* [tsan.edges] */
   gc__word_add(&heap->handed_since_bytes, count * GC__PAGE_BYTES);
   gc__word_add(&heap->large_bytes, count * GC__PAGE_BYTES);
@@ -109,6 +111,7 @@ bool gc__large_resize(struct gc__heap *heap, uint32_t first, size_t bytes) {
   size_t pages = gc__round_up(bytes, GC__PAGE_BYTES) / GC__PAGE_BYTES, dirty = 0;
   if (bytes <= heap->space.small_most_bytes || bytes > heap->space.reserved_bytes) return false;
   struct gc__run *run = &heap->space.runs[first];
+  struct gc__range unopened = {0, 0};
   bool done = true;
   gc__lock_take(&heap->lock);
   uint32_t before = run->page_count, count = (uint32_t)pages;
@@ -119,7 +122,7 @@ bool gc__large_resize(struct gc__heap *heap, uint32_t first, size_t bytes) {
   } else if (count > before) {
     done = gc__pages_take_after(&heap->pages, first, before, count - before, &dirty);
     if (done) claim_pages(heap, first, first + before, count - before);
-    if (done) gc__log_welcome(heap, first + before, count - before);
+    if (done) unopened = gc__log_welcome(heap, first + before, count - before);
     if (done && run->kind != GC__KIND_LEAF && gc__heap_is_old(heap, (size_t)first * GC__PAGE_GRANULES))
       gc__log_cover(heap, first + before, count - before);
   }
@@ -128,6 +131,7 @@ bool gc__large_resize(struct gc__heap *heap, uint32_t first, size_t bytes) {
   if (done) run->page_count = count;
   gc__lock_give(&heap->lock);
   if (done && count > before) {
+    gc__log_open_pages(heap, unopened);
     gc__tsan_acquire(&heap->sweep); /* [tsan.edges] */
     char *start = (char *)heap->space.base + ((size_t)first + before) * GC__PAGE_BYTES;
     if (dirty) memset(start, 0, (count - before) * GC__PAGE_BYTES);
@@ -145,6 +149,7 @@ void gc__large_release(struct gc__heap *heap, uint32_t first) {
   run->state = GC__RUN_NONE;
   heap->space.live[(size_t)first * GC__PAGE_GRANULES] = 0; /* [space.live]: the page may be inside a cell next */
   disclaim_pages(heap, first, count);
+  gc__log_forget(heap, first, count);
   if (run->is_guarded || run->is_closed) gc__guard_end(heap, first);
   else gc__pages_give(&heap->pages, first, count);
 }

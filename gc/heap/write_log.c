@@ -69,15 +69,37 @@ void gc__log_open_pages(struct gc__heap *heap, struct gc__range range) {
   gc__watch_open_pages(&heap->log.watch, range);
 }
 
-/* Sets the bits of blocks [block, end), a word at a time. */
+struct block_range {
+  size_t first, end;
+};
+
+/* The bits of blocks [block, end) that lie in the word of the first one; *next: the first block of the next word. */
+static uint32_t block_bits(size_t block, size_t end, size_t *next) {
+  *next = gc__round_down(block, GC__CHUNK_BLOCKS) + GC__CHUNK_BLOCKS;
+  uint32_t bits = UINT32_MAX << block % GC__CHUNK_BLOCKS;
+  return *next > end ? bits & UINT32_MAX >> (*next - end) : bits;
+}
+
 static void set_blocks(uint32_t *chunks, size_t block, size_t end) {
-  while (block < end) {
-    size_t next = gc__round_down(block, GC__CHUNK_BLOCKS) + GC__CHUNK_BLOCKS;
-    uint32_t bits = UINT32_MAX << block % GC__CHUNK_BLOCKS;
-    if (next > end) bits &= UINT32_MAX >> (next - end);
+  for (size_t next; block < end; block = next) {
+    uint32_t bits = block_bits(block, end, &next);
     chunks[block / GC__CHUNK_BLOCKS] |= bits;
-    block = next;
   }
+}
+
+static void clear_blocks(uint32_t *chunks, size_t block, size_t end) {
+  for (size_t next; block < end; block = next) {
+    uint32_t bits = block_bits(block, end, &next);
+    chunks[block / GC__CHUNK_BLOCKS] &= ~bits;
+  }
+}
+
+static bool has_blocks(const uint32_t *chunks, size_t block, size_t end) {
+  for (size_t next; block < end; block = next) {
+    uint32_t bits = block_bits(block, end, &next);
+    if (chunks[block / GC__CHUNK_BLOCKS] & bits) return true;
+  }
+  return false;
 }
 
 void gc__log_cover(struct gc__heap *heap, uint32_t first_page, uint32_t page_count) {
@@ -108,11 +130,34 @@ void gc__log_arm(struct gc__heap *heap) {
   *arming = (struct gc__range){0, 0};
 }
 
-void gc__log_welcome(struct gc__heap *heap, uint32_t first_page, uint32_t page_count) {
-  struct gc__log *log = &heap->log;
-  if (!log->is_on || log->watch.kind != GC__WATCH_PROTECT) return;
+/* The blocks that lie in these pages as a whole. */
+static struct block_range whole_blocks(const struct gc__space *space, uint32_t first_page, uint32_t page_count) {
+  uint32_t block_pages = gc__block_pages(space);
+  size_t first = gc__block_of_page(space, (size_t)first_page + block_pages - 1);
+  size_t end = gc__block_of_page(space, (size_t)first_page + page_count);
+  return (struct block_range){first, first < end ? end : first};
+}
+
+void gc__log_forget(struct gc__heap *heap, uint32_t first_page, uint32_t page_count) {
+  struct block_range whole = whole_blocks(&heap->space, first_page, page_count);
+  clear_blocks(heap->space.tracked, whole.first, whole.end);
+}
+
+struct gc__range gc__log_welcome(struct gc__heap *heap, uint32_t first_page, uint32_t page_count) {
+  struct gc__space *space = &heap->space;
+  struct gc__watch *watch = &heap->log.watch;
+  const struct gc__range nothing = {0, 0};
+  if (!heap->log.is_on) return nothing;
+  gc__log_forget(heap, first_page, page_count);
   struct gc__range range = watched_range(heap, first_page, page_count);
-  if (range.start < range.end) gc__watch_open_pages(&log->watch, range);
+  if (watch->kind == GC__WATCH_PROTECT) gc__watch_open_pages(watch, range);
+  if (watch->kind != GC__WATCH_KERNEL || heap->log.has_cards) return nothing;
+  size_t first = gc__block_of_page(space, first_page);
+  size_t end = gc__block_of_page(space, first_page + page_count - 1) + 1;
+  if (!has_blocks(space->armed, first, end)) return nothing;
+  struct block_range whole = whole_blocks(space, first_page, page_count);
+  clear_blocks(space->armed, whole.first, whole.end);
+  return range;
 }
 
 static struct gc__range chunk_range(const struct gc__heap *heap, uint32_t chunk) {

@@ -58,9 +58,15 @@ void gc__log_arm(struct gc__heap *heap);
  * the others count as written. Heap's lock held. */
 void gc__log_cover(struct gc__heap *heap, uint32_t first_page, uint32_t page_count);
 
-/* A new large object gets these pages, or a large object grows into them: they may be armed from a former tenant, and a
- * system call may write into a young object, or a leaf, without a word (GC_TRACK_PROTECT). Heap's lock held. */
-void gc__log_welcome(struct gc__heap *heap, uint32_t first_page, uint32_t page_count);
+/* A new large object gets these pages, or a large object grows into them. They may be armed from a former tenant: each
+ * would trap when the program writes there first, as it soon does, one by one; and under GC_TRACK_PROTECT a system call
+ * may write into a young object, or a leaf, without a word. What it returns is to be opened as above. Heap's lock held.
+ */
+struct gc__range gc__log_welcome(struct gc__heap *heap, uint32_t first_page, uint32_t page_count);
+
+/* Nothing in these pages is an object any more: those of their blocks that have no others are not tracked. Heap's lock
+ * held. */
+void gc__log_forget(struct gc__heap *heap, uint32_t first_page, uint32_t page_count);
 
 /* Calls fn with ranges of memory, in order of addresses, that cover all writes to tracked blocks since they were told
  * of last. They may cover more: free memory, leaves, young objects. World stopped. */

@@ -259,6 +259,65 @@ START_TEST(a_large_object_that_grows_is_covered) {
 }
 END_TEST
 
+static char *make_old_large(size_t bytes) {
+  void *object = heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, bytes);
+  heap_fixture_trace_minor(&fixture, &object, 1);
+  return object;
+}
+
+static void release(const void *large) {
+  gc__lock_take(&heap->lock);
+  gc__large_release(heap, (uint32_t)(gc__space_offset(&heap->space, large) / GC__PAGE_BYTES));
+  gc__lock_give(&heap->lock);
+}
+
+/* What lies beside it in blocks that they share is tracked on. */
+START_TEST(pages_of_a_large_object_that_is_gone_are_tracked_no_more) {
+  for (unsigned i = 0; i < COUNT_OF(sources); i++) {
+    if (!open_fixture(sources[i])) continue;
+    void *objects[3];
+    for (unsigned k = 0; k < 3; k++)
+      objects[k] = heap_fixture_take(&fixture, 0, GC__KIND_SCANNED, k == 1 ? 500000 : 9000);
+    heap_fixture_trace_minor(&fixture, objects, 3);
+    uint32_t first = heap_fixture_block_of(&fixture, objects[1]);
+    uint32_t last = heap_fixture_block_of(&fixture, (char *)objects[1] + 499999);
+    take();
+    release(objects[1]);
+    for (uint32_t block = first + 1; block < last; block++) ck_assert(!gc__log_is_tracked(&heap->space, block));
+    for (unsigned k = 0; k < 3; k += 2) {
+      ck_assert(gc__log_is_tracked(&heap->space, heap_fixture_block_of(&fixture, objects[k])));
+      write_word(objects[k]);
+    }
+    take();
+    ck_assert(is_told(objects[0]) && is_told(objects[2]));
+    heap_fixture_close(&fixture);
+  }
+}
+END_TEST
+
+/* No page of it traps one by one: the kernel says of all that they are open, though nothing was written. */
+START_TEST(a_new_large_object_is_open) {
+  if (!open_fixture(sources[1])) return;
+  char *old = make_old_large(500000), *kept = make_old_large(500000);
+  take();
+  release(old);
+  bool is_clean;
+  char *tenant = gc__large_take(heap, 500000, GC__GRANULE_BYTES, GC__KIND_SCANNED, 0, &is_clean);
+  ck_assert_ptr_eq(tenant, old);
+  uintptr_t start = (uintptr_t)tenant, end = start + gc__large_bytes(500000);
+  memset(told, 0, sizeof told);
+  told_bytes = told_end = 0;
+  gc__watch_take(&heap->log.watch, (struct gc__range){start, end}, note_told, told);
+  ck_assert_uint_eq(told_bytes, end - start);
+  uintptr_t kept_start = (uintptr_t)kept;
+  gc__watch_take(&heap->log.watch, (struct gc__range){kept_start, kept_start + gc__large_bytes(500000)}, note_told,
+                 told);
+  ck_assert_uint_eq(told_bytes, end - start);
+  release(tenant);
+  heap_fixture_close(&fixture);
+}
+END_TEST
+
 /* ---- The program's announcements ---- */
 
 START_TEST(expected_pages_take_system_calls) {
@@ -384,4 +443,5 @@ UNIT_MAIN("heap/write_log", each_source_opens_or_says_what_is_missing, without_m
           a_heap_without_a_log_tracks_nothing, blocks_are_open_while_cells_are_handed_out,
           an_opened_block_is_tracked_no_more, only_what_was_written_is_told, whatever_is_tracked_is_armed,
           a_resting_log_arms_nothing_and_loses_nothing, a_large_object_that_grows_is_covered,
+          pages_of_a_large_object_that_is_gone_are_tracked_no_more, a_new_large_object_is_open,
           expected_pages_take_system_calls, what_is_not_watched_counts_as_written, no_write_is_forgotten)

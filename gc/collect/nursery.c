@@ -86,6 +86,7 @@ void gc__nursery_note(struct gc__nursery *nursery, const struct gc__nursery_samp
   if (!nursery->bytes)
     nursery->bytes = nursery->wanted_bytes ? nursery->wanted_bytes : gc__nursery_thrifty(nursery, FIRST_BYTES);
   nursery->since_full_bytes += sample->handed_bytes;
+  nursery->old_bytes = sample->live_bytes;
   if (sample->is_full) {
     nursery->since_full_bytes = 0;
     nursery->full_ns = sample->work_ns;
@@ -98,10 +99,19 @@ void gc__nursery_note(struct gc__nursery *nursery, const struct gc__nursery_samp
   judge(nursery, sample);
 }
 
+/* Until the first full collection of a rest no more than until the one that would have come: the old objects may have
+ * grown already. */
+static size_t resting_bytes(const struct gc__nursery *nursery) {
+  size_t before = nursery->full_live_bytes, room = nursery->full_room_bytes;
+  size_t grown = nursery->old_bytes > before ? nursery->old_bytes - before : 0;
+  size_t left = room > grown ? room - grown : 0;
+  return left > nursery->bytes ? left : nursery->bytes;
+}
+
 size_t gc__nursery_allowance(struct gc__nursery *nursery, size_t room_bytes) {
   size_t bytes = nursery->bytes;
   if (!bytes) bytes = nursery->wanted_bytes ? nursery->wanted_bytes : gc__nursery_thrifty(nursery, FIRST_BYTES);
-  if (nursery->rest_fulls) bytes = nursery->full_room_bytes;
+  if (nursery->rest_fulls) bytes = resting_bytes(nursery);
   nursery->is_tight = bytes > room_bytes;
   if (bytes > room_bytes) bytes = room_bytes;
   return bytes < LEAST_BYTES ? LEAST_BYTES : bytes;

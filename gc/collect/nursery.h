@@ -52,7 +52,7 @@ struct gc__nursery {
   bool has_rested;         /* the next minor collection also sees what was written meanwhile: it is no measure */
   unsigned trace_scale;    /* refcount mode: times full_room_bytes; 0: nothing was traced yet */
   bool dies_in_cycles;     /* refcount mode: the last trace freed most of what the old objects had grown by */
-  size_t old_bytes;        /* refcount mode: old objects after the last epoch */
+  size_t old_bytes;        /* old objects after the last collection */
   unsigned fixed_epochs;   /* refcount mode: in a row, of which the nursery explains little */
   bool is_tight;           /* memory is short: the next collection is a full one */
 };

@@ -115,6 +115,25 @@ START_TEST(it_rests_where_writing_costs_more_than_full_collections) {
 }
 END_TEST
 
+/* What the old objects have grown by before a rest is not left for its first full collection: memory would peak. */
+START_TEST(a_rest_begins_with_what_is_left_of_the_room) {
+  begin(4 * MIB);
+  note_full(10000000);
+  struct gc__nursery_sample costly = {
+      .work_ns = 300000, .live_bytes = 40 * MIB, .handed_bytes = 4 * MIB, .written_pages = 100000};
+  gc__nursery_note(&nursery, &costly);
+  ck_assert(gc__nursery_wants_full(&nursery, 40 * MIB, false));
+  ck_assert_uint_eq(gc__nursery_allowance(&nursery, SIZE_MAX), 24 * MIB);
+  note_full(10000000);
+  ck_assert_uint_eq(gc__nursery_allowance(&nursery, SIZE_MAX), 64 * MIB);
+  begin(4 * MIB);
+  note_full(10000000);
+  costly.live_bytes = 63 * MIB;
+  gc__nursery_note(&nursery, &costly);
+  ck_assert_uint_eq(gc__nursery_allowance(&nursery, SIZE_MAX), 4 * MIB); /* what would have come anyway */
+}
+END_TEST
+
 START_TEST(without_a_full_collection_to_compare_with_it_does_not_rest) {
   begin(4 * MIB);
   for (int i = 0; i < 20; i++) note_minor(5, 300000, 100000);
@@ -237,7 +256,7 @@ END_TEST
 UNIT_MAIN("collect/nursery", it_starts_at_four_mebibytes_or_as_wanted,
           it_grows_while_much_survives_and_pauses_are_short, it_grows_to_the_knee_where_hardly_anything_survives,
           it_shrinks_where_survivors_and_pages_alone_take_too_long, early_collections_do_not_grow_it,
-          it_rests_where_writing_costs_more_than_full_collections,
+          it_rests_where_writing_costs_more_than_full_collections, a_rest_begins_with_what_is_left_of_the_room,
           without_a_full_collection_to_compare_with_it_does_not_rest,
           one_minor_collection_that_is_far_too_costly_is_enough,
           it_rests_where_full_collections_are_short_and_cost_less, it_rests_where_full_collections_take_hardly_longer,

@@ -168,8 +168,9 @@ static GC__INLINE void take_back_words(struct gc__counting *counting, size_t at,
     size_t value = *word;
     if (!value) continue;
     *word = 0;
-    size_t target = gc__space_granule_of(space, value - space->base); /* [counts.tenant] */
-    if (GC__UNLIKELY(outlives_cycles(space->live[target]))) gc__counting_decrement(counting, value);
+    size_t target = gc__space_granule_of(space, value - space->base); /* GC__NO_OBJECT: a large one that is gone */
+    if (GC__UNLIKELY(target != GC__NO_OBJECT && outlives_cycles(space->live[target])))
+      gc__counting_decrement(counting, value);
   }
 }
 
